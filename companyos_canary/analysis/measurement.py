@@ -3,7 +3,6 @@
 Upstream: metricproviders/prometheus/prometheus.go, utils/evaluate/evaluate.go.
 """
 
-import base64
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -16,7 +15,7 @@ from companyos_canary.analysis.answer import AnswerError, Samples, read
 from companyos_canary.analysis.expr import language
 from companyos_canary.analysis.expr.tree import ConditionError, OutOfRangeError
 from companyos_canary.analysis.gotext import float_text
-from companyos_canary.model.http import Request, Response
+from companyos_canary.model.http import Request, Response, basic_authorization
 from companyos_canary.model.quantity import parse_duration
 
 _TIMEOUT = 30.0
@@ -120,8 +119,7 @@ def _credentials(prometheus: Mapping[str, Any]) -> dict[str, str]:
     if not username or not password:
         missing = "password" if username else "username"
         raise MeasurementError(f"missing mandatory parameter in metric for basic auth setup: {missing}")
-    pair = base64.b64encode(f"{username}:{password}".encode()).decode()
-    return {"Authorization": f"Basic {pair}"}
+    return {"Authorization": basic_authorization(username, password)}
 
 
 def _range(range_query: Mapping[str, Any], now: datetime) -> dict[str, str]:

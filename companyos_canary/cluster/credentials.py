@@ -10,10 +10,9 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -21,7 +20,7 @@ from companyos_canary.cluster.kubeconfig import Block, Entry, as_said, kubeconfi
 from companyos_canary.cluster.transport import KubernetesTransport
 from companyos_canary.errors import CanaryError, ConfigError, Unauthenticated
 from companyos_canary.files import lasting
-from companyos_canary.model.http import without_password
+from companyos_canary.model.http import basic_authorization, without_password
 from companyos_canary.model.place import NOBODY, Identity
 
 if TYPE_CHECKING:
@@ -86,48 +85,8 @@ def at_hand(
     return not entry.user.fields.get("exec") and not entry.user.fields.get("auth-provider")
 
 
-def _proxy(cluster: Mapping[str, Any], environ: Mapping[str, str]) -> str:
-    """The proxy on the way to a cluster, as Go finds it: that of the kubeconfig, else that of the
-    environment for its scheme, which is never asked for this machine."""
-    if cluster.get("proxy-url"):
-        return str(cluster["proxy-url"])
-    server = urlsplit(str(cluster["server"]))
-    name = f"{server.scheme}_proxy"
-    proxy = environ.get(name.upper()) or environ.get(name) or ""
-    host = (server.hostname or "").lower()
-    if not proxy or host == "localhost" or _is_loopback(host):
-        return ""
-    no = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
-    port = server.port or (443 if server.scheme == "https" else 80)
-    if any(_excepted(host, port, word.strip().lower()) for word in no.split(",")):
-        return ""
-    return proxy if "://" in proxy else f"http://{proxy}"
-
-
-def _excepted(host: str, port: int, word: str) -> bool:
-    """Whether an entry of NO_PROXY is about the host: `*`, a name and what is below it, an address, a
-    network, each maybe with a port."""
-    name, colon, wanted = word.rpartition(":") if word.count(":") == 1 else (word, "", "")
-    if colon and wanted != str(port):
-        return False
-    if name in ("*", host):
-        return True
-    try:
-        return ip_address(host) in ip_network(name, strict=False)
-    except ValueError:
-        below = name.removeprefix("*").lstrip(".")
-        return bool(below) and host.endswith(f".{below}")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _transport(files: list[str], entry: Entry, environ: Mapping[str, str], timeout: float) -> KubernetesTransport:
-    from companyos_canary.cluster.connections import connections_to  # noqa: PLC0415 - not before it is needed
+    from companyos_canary.network.connections import connections_to  # noqa: PLC0415 - not before it is needed
 
     cluster = entry.cluster.fields
     headers = _impersonation(entry.user)
@@ -145,7 +104,8 @@ def _transport(files: list[str], entry: Entry, environ: Mapping[str, str], timeo
             key=key,
             server_name=str(cluster.get("tls-server-name") or ""),
             verify=not cluster.get("insecure-skip-tls-verify"),
-            proxy=_proxy(cluster, environ),
+            proxy=str(cluster.get("proxy-url") or ""),
+            environ=environ,
         )
     except (OSError, ValueError, TypeError) as error:
         raise entry.unusable(error) from error
@@ -250,8 +210,7 @@ def _authorizer(user: Block, plugin: "Plugin | None") -> Callable[[], str]:
         chosen = plugin
         return lambda: f"Bearer {t}" if (t := chosen.credential().token.strip()) else ""
     if "username" in fields and "password" in fields:
-        pair = f"{fields['username']}:{fields['password']}".encode()
-        basic = f"Basic {base64.b64encode(pair).decode()}"
+        basic = basic_authorization(fields["username"], fields["password"])
         return lambda: basic
     return lambda: ""
 
@@ -328,7 +287,7 @@ def _impersonation(user: Block) -> tuple[tuple[str, str], ...]:
 
 
 def _in_cluster(environ: Mapping[str, str], folder: Path, timeout: float, identity: Identity) -> Connection:
-    from companyos_canary.cluster.connections import connections_to  # noqa: PLC0415
+    from companyos_canary.network.connections import connections_to  # noqa: PLC0415
 
     host, port = environ["KUBERNETES_SERVICE_HOST"], environ.get("KUBERNETES_SERVICE_PORT", "443")
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"

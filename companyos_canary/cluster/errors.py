@@ -4,28 +4,19 @@ import re
 import socket
 import ssl
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 from companyos_canary import errors
 from companyos_canary.cluster.kinds import Target, path_target
 from companyos_canary.errors import Unreachable, Untrusted
 from companyos_canary.model.http import Request, Response, without_password
+from companyos_canary.network.failure import Broken, Stage, of_tls, plainly, reason, tls_reason
 
 _ADDRESS = "check the address and that this machine can reach it (VPN, proxy)"
 _CONTEXT = "choose another context with --context, or check `server` in the kubeconfig"
 
 
-Stage = Literal["address", "proxy", "connect", "tls", "headers", "send", "answer", "body", "packed"]
 _BEFORE_SENDING = ("address", "proxy", "connect", "tls", "headers")
-
-
-class Broken(Exception):
-    """A request failed in that stage because of `error`, which the operating system, TLS or http.client raised."""
-
-    def __init__(self, stage: Stage, error: Exception) -> None:
-        super().__init__(stage, error)
-        self.stage = stage
-        self.error = error
 
 
 def unreachable(failed: Exception, server: str, *, changing: bool = False) -> Unreachable:
@@ -86,7 +77,7 @@ def _not_connected(error: Exception, server: str) -> tuple[str, str]:
         case ValueError():
             return f"`{server}` is not an address that can be used", _CONTEXT
         case _:
-            return f"`{server}` cannot be reached: {_words(error)}", _ADDRESS
+            return f"`{server}` cannot be reached: {plainly(error).lower()}", _ADDRESS
 
 
 def _broken(stage: Stage, error: Exception, server: str) -> tuple[str, str]:
@@ -99,10 +90,7 @@ def _broken(stage: Stage, error: Exception, server: str) -> tuple[str, str]:
                 "check `certificate-authority` and `tls-server-name` of the cluster in the kubeconfig",
             )
         case ssl.SSLError() if stage == "tls" or not isinstance(error, ssl.SSLEOFError):
-            return (
-                f"TLS with `{server}` failed: {_words(_reason(error) or error)}",
-                "check that the server speaks https",
-            )
+            return (f"TLS with `{server}` failed: {of_tls(error)}", "check that the server speaks https")
         case ValueError() if stage == "tls":
             name = "it is not called by a name that TLS can use"
             return f"TLS with `{server}` failed: {name}", "check `tls-server-name` of the cluster in the kubeconfig"
@@ -115,7 +103,7 @@ def _broken(stage: Stage, error: Exception, server: str) -> tuple[str, str]:
         case http.HTTPException():
             return f"what answers at `{server}` does not speak HTTP", _CONTEXT
         case _:
-            return f"the connection to `{server}` broke: {_words(error)}", "try again"
+            return f"the connection to `{server}` broke: {plainly(error).lower()}", "try again"
 
 
 def _http() -> ModuleType:
@@ -125,35 +113,15 @@ def _http() -> ModuleType:
 
 
 def _of_proxy(error: Exception) -> str:
-    http = _http()
-    match error:
-        case ssl.SSLCertVerificationError():
-            return f"its certificate is not trusted: {error.verify_message.rstrip('.')}"
-        case ssl.SSLError():
-            return f"TLS with it failed: {_words(_reason(error) or error)}"
-        case http.RemoteDisconnected():
-            return "it closed the connection"
-        case http.HTTPException():
-            return "it does not speak HTTP"
-        case _:
-            return _words(error) if getattr(error, "strerror", None) else str(error)
+    plain = getattr(error, "strerror", None) and not isinstance(error, ssl.SSLError)
+    return plainly(error).lower() if plain else reason(error)
 
 
 def _before_sending(broken: Broken) -> bool:
     """The failure came before a byte of the request was sent, or the server said in TLS that it does not want it."""
     error = broken.error
-    alert = isinstance(error, ssl.SSLError) and "ALERT" in _reason(error) and broken.stage == "answer"
+    alert = isinstance(error, ssl.SSLError) and "ALERT" in tls_reason(error) and broken.stage == "answer"
     return broken.stage in _BEFORE_SENDING or alert or isinstance(error, ConnectionRefusedError | socket.gaierror)
-
-
-def _reason(error: ssl.SSLError) -> str:
-    """What OpenSSL calls it; empty where it was not OpenSSL."""
-    return getattr(error, "reason", None) or ""
-
-
-def _words(error: object) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return str(text).replace("_", " ").strip().rstrip(".").lower()
 
 
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}

@@ -12,13 +12,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from companyos_canary import __version__
-from companyos_canary.cluster.errors import Broken, broke, retry_after, unreachable
+from companyos_canary.cluster.errors import broke, retry_after, unreachable
 from companyos_canary.errors import Unreachable, Untrusted
 from companyos_canary.model.http import Request, Response
+from companyos_canary.network.failure import Broken
 
 if TYPE_CHECKING:
-    from companyos_canary.cluster.connections import Connections, Reply
-    from companyos_canary.cluster.sockets import TimeLimit
+    from companyos_canary.network.connections import Connections, Reply
+    from companyos_canary.network.wire import TimeLimit
 
 _ATTEMPTS = 3
 _READS = ("GET", "HEAD")
@@ -142,15 +143,10 @@ class KubernetesTransport:
         return lambda: deadline - self._clock()
 
     def _whole(self, answer: "Reply", request: Request) -> Response:
-        parts = []
         try:
-            while part := answer.read():
-                parts.append(part)
+            body = answer.whole()
         except Broken as error:
-            answer.close()
             raise self._failure(error, request) from error
-        answer.release()
-        body = b"".join(parts)
         success = 200 <= answer.status < 300
         return Response(answer.status, answer.headers, body if success else self._without_credentials(body))
 

@@ -1,6 +1,5 @@
 """What is said between a service and who sends: one parcel after the other, each with its answer. Pure."""
 
-import base64
 import json
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
@@ -10,7 +9,7 @@ from msgspec import Struct
 
 from companyos_canary.errors import CanaryError, NotFound
 from companyos_canary.lint.documents import Unreadable, read
-from companyos_canary.model.http import Fields, Response
+from companyos_canary.model.http import Fields, Response, basic_authorization
 
 
 class Destination(Struct, frozen=True):
@@ -159,8 +158,8 @@ def basic(options: Fields) -> dict[str, str]:
     auth = given(options, "basicAuth")
     if not isinstance(auth, Mapping):
         return {}
-    pair = f"{text_of(given(auth, 'username'))}:{text_of(given(auth, 'password'))}"
-    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+    user, password = text_of(given(auth, "username")), text_of(given(auth, "password"))
+    return {"Authorization": basic_authorization(user, password)}
 
 
 def non_empty(**fields: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from companyos_canary import __version__
 from companyos_canary.delivery.message import Mail, Parcel, Post
 from companyos_canary.errors import CanaryError, Unreachable, UsageError, printable
 from companyos_canary.model.http import Response
+from companyos_canary.network.failure import Stage, no_answer
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _LOCAL = ("localhost", "127.0.0.1", "::1")
@@ -66,27 +67,24 @@ def _posted(post: Post, timeout: float) -> Response:
 
 
 def _no_answer(error: Exception) -> str:
-    """`cannot be reached: Connection refused`. Nothing is quoted that may hold a part of the request."""
+    """As `no_answer`. Nothing is quoted that may hold a part of the request."""
     import httpx  # noqa: PLC0415 - as above
 
     root: BaseException = error
     while (below := root.__cause__ or root.__context__) is not None:
         root = below
-    known: tuple[tuple[type[Exception], str], ...] = (
-        (httpx.ConnectTimeout, "did not take the connection in time"),
-        (httpx.TimeoutException, "did not answer in time"),
-        (httpx.ProxyError, "cannot be reached through the proxy"),
-        (httpx.UnsupportedProtocol, "is not an address that can be used"),
-        (httpx.InvalidURL, "is not an address that can be used"),
-        (httpx.NetworkError, "cannot be reached"),
+    stages: tuple[tuple[type[Exception], Stage], ...] = (
+        (httpx.ConnectTimeout, "connect"),
+        (httpx.TimeoutException, "answer"),
+        (httpx.ProxyError, "proxy"),
+        (httpx.UnsupportedProtocol, "address"),
+        (httpx.InvalidURL, "address"),
+        (httpx.NetworkError, "connect"),
     )
-    said = next((text for kind, text in known if isinstance(error, kind)), "gave no answer")
-    if isinstance(root, ssl.SSLCertVerificationError):
-        why = f"its certificate is not trusted: {root.verify_message}"
-    else:
-        why = getattr(root, "strerror", None) or ""
-    shown = "" if isinstance(error, httpx.TimeoutException) or not why else f": {why}"
-    return f"{said}{shown}".rstrip(".")
+    stage: Stage = next((stage for kind, stage in stages if isinstance(error, kind)), "answer")
+    if isinstance(error, httpx.TimeoutException):
+        return no_answer(stage, TimeoutError())
+    return no_answer(stage, root if isinstance(root, OSError) and root.strerror else None)
 
 
 def _mailed(mail: Mail, timeout: float) -> Response:
@@ -115,14 +113,11 @@ def _mailed(mail: Mail, timeout: float) -> Response:
         words = error.smtp_error
         return Response(error.smtp_code, {}, words if isinstance(words, bytes) else words.encode())
     except (OSError, ssl.SSLError, smtplib.SMTPException, UnicodeError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) else ""
-        if isinstance(error, ssl.SSLCertVerificationError):
-            why = f"its certificate is not trusted: {error.verify_message}"
-        elif isinstance(error, TimeoutError):
-            why = "it did not answer in time"
-        elif isinstance(error, UnicodeError | ValueError):
+        if isinstance(error, ValueError) and not isinstance(error, OSError):
             raise CanaryError("the email has an address or a header that SMTP cannot carry") from None
-        raise _lost(f"cannot be reached{f': {why}' if why else ''}", sent=sent) from None
+        late = isinstance(error, TimeoutError)
+        known = late or (isinstance(error, OSError) and error.strerror)
+        raise _lost(no_answer("answer" if sent or late else "connect", error if known else None), sent=sent) from None
 
 
 def _connected(mail: Mail, context: ssl.SSLContext, timeout: float) -> smtplib.SMTP:

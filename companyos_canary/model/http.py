@@ -27,6 +27,13 @@ def without_password(text: str) -> str:
     return _PARAMETER.sub(r"\1***", _USERINFO.sub("", text))
 
 
+def basic_authorization(user: str, password: str) -> str:
+    """The value of the header for both (RFC 7617)."""
+    import base64  # noqa: PLC0415 - few need it
+
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
 class Request(Struct, frozen=True):
     """`path` is decoded and has no query; `timeout` is in seconds for the whole answer."""
 

@@ -1,18 +1,19 @@
 """Ways to a Prometheus: straight over HTTP, through the API server, or whichever works."""
 
-import ssl
+import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from companyos_canary import __version__
 from companyos_canary.errors import CanaryError, Forbidden, Unreachable
-from companyos_canary.model.http import Request, Response, Transport, without_password
+from companyos_canary.model.http import Request, Response, Transport, basic_authorization, without_password
 
 if TYPE_CHECKING:
-    from companyos_canary.prometheus.connection import KeptConnections
+    from companyos_canary.network.connections import Connections
 
 CONNECTING = 2.0  # seconds
 
@@ -24,21 +25,27 @@ class HttpTransport:
         self.address = without_password(url)
         self._url = url.rstrip("/")
         self._timeout = timeout
-        self._connections: KeptConnections | None = None
+        self._connections: Connections | None = None
 
     def send(self, request: Request) -> Response:
-        from companyos_canary.prometheus.connection import Failed, KeptConnections  # noqa: PLC0415 - few ask Prometheus
+        from companyos_canary.network.failure import Broken, no_answer  # noqa: PLC0415 - few ask Prometheus
 
-        if self._connections is None:
-            self._connections = KeptConnections(self._url)
         limit = min(request.timeout, self._timeout)
-        headers = {"User-Agent": f"canary/{__version__}", **request.headers}
         try:
-            return self._connections.request(
-                request.method, request.target, headers, request.body, connect=min(limit, CONNECTING), timeout=limit
+            answer = self._opened().request(
+                request.method,
+                request.target,
+                tuple({**self._headers(), **request.headers}.items()),
+                request.body,
+                connect=lambda: min(limit, CONNECTING),
+                read=lambda: limit,
             )
-        except Failed as error:
-            raise self._unreachable(error.phase, error.why) from error
+            return Response(answer.status, answer.headers, answer.whole())
+        except Broken as error:
+            raise Unreachable(
+                f"Prometheus at `{self.address}` {no_answer(error.stage, error.error)}",
+                hint="check `prometheus.cli_url` in canary.yaml, or set it to `auto`",
+            ) from error
 
     def stream(self, request: Request) -> Response:
         return self.send(request)
@@ -47,23 +54,29 @@ class HttpTransport:
         if self._connections:
             self._connections.close()
 
-    def _unreachable(self, phase: str, error: Exception) -> Unreachable:
-        late = isinstance(error, TimeoutError)
-        said = {
-            "address": "is not an address that can be used",
-            "proxy": "cannot be reached through the proxy",
-            "connect": "did not take the connection in time" if late else "cannot be reached",
-            "answer": "did not answer in time" if late else "gave no answer",
-        }[phase]
-        if isinstance(error, ssl.SSLCertVerificationError):
-            why = f"its certificate is not trusted: {error.verify_message}"
-        else:
-            why = " ".join((getattr(error, "strerror", None) or str(error)).split())
-        shown = "" if late or not why else f": {why}"
-        return Unreachable(
-            f"Prometheus at `{self.address}` {said}{shown}".rstrip("."),
-            hint="check `prometheus.cli_url` in canary.yaml, or set it to `auto`",
-        )
+    def _opened(self) -> "Connections":
+        """Raises Broken."""
+        from companyos_canary.network.connections import connections_to  # noqa: PLC0415 - as above
+        from companyos_canary.network.failure import Broken  # noqa: PLC0415
+
+        if self._connections is None:
+            environ = dict(os.environ)
+            every = environ.get("ALL_PROXY") or environ.get("all_proxy") or ""
+            environ = {"http_proxy": every, "https_proxy": every, **environ}
+            try:
+                self._connections = connections_to(self._url, environ=environ)
+            except ValueError as error:
+                raise Broken("proxy", error) from error
+        return self._connections
+
+    def _headers(self) -> dict[str, str]:
+        found = {"Accept-Encoding": "identity", "User-Agent": f"canary/{__version__}"}
+        with suppress(ValueError):  # of an address that is none, as the connection says
+            url = urlsplit(self._url)
+            if url.username or url.password:
+                login = unquote(url.username or ""), unquote(url.password or "")
+                found["Authorization"] = basic_authorization(*login)
+        return found
 
 
 class ProxyTransport:

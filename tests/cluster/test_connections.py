@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companyos_canary.cluster.connections import KEPT, Connections, connections_to
 from companyos_canary.cluster.transport import KubernetesTransport
 from companyos_canary.errors import Unreachable
 from companyos_canary.model.http import Request
+from companyos_canary.network.connections import KEPT, Connections, connections_to
 from tests.cluster.wire import Play, Wire, answer, serving
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from companyos_canary.cluster.connections import Connections
-from companyos_canary.cluster.errors import Broken, Stage, broke, unreachable
+from companyos_canary.cluster.errors import broke, unreachable
 from companyos_canary.cluster.transport import KubernetesTransport
 from companyos_canary.errors import Unreachable, Untrusted
 from companyos_canary.model.http import Request
+from companyos_canary.network.connections import Connections
+from companyos_canary.network.failure import Broken, Stage
 from tests.cluster.test_connections import OK, Exchange, Line
 
 SERVER = "https://api.example:6443"

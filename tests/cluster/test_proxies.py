@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from companyos_canary.cluster.connections import connections_to
 from companyos_canary.cluster.transport import KubernetesTransport
 from companyos_canary.errors import Unreachable
 from companyos_canary.model.http import Request
+from companyos_canary.network.connections import connections_to
 from tests.cluster.wire import Play, Wire, answer, certificate, serving
 
 PEM, KEY = certificate()

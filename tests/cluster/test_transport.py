@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from companyos_canary.cluster.connections import Connections, connections_to
 from companyos_canary.cluster.transport import KubernetesTransport
 from companyos_canary.errors import Unreachable
 from companyos_canary.model.http import Request
+from companyos_canary.network.connections import Connections, connections_to
 from tests.cluster.wire import Play, Wire, answer, certificate, encrypted, serving
 
 opened: list[Connections] = []

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from companyos_canary.cluster.connections import Connections
 from companyos_canary.cluster.kinds import ROLLOUT, rollout_named
 from companyos_canary.cluster.reflector import Pushed, Reflector
 from companyos_canary.cluster.sources import Poller, Watcher
 from companyos_canary.cluster.transport import KubernetesTransport
 from companyos_canary.errors import CanaryError, Forbidden, Unreachable
 from companyos_canary.model.http import Request, Response
+from companyos_canary.network.connections import Connections
 from tests.cluster.fake_api import failure, line, status
 from tests.cluster.wire import Play, Wire, answer, serving
 

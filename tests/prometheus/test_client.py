@@ -20,6 +20,7 @@ from companyos_canary import errors
 from companyos_canary.model.http import Request, Response
 from companyos_canary.prometheus.client import Prometheus, automatic
 from companyos_canary.prometheus.transport import ProxyTransport, Service, service_of, without_password
+from tests.cluster.test_credentials import socks
 from tests.cluster.wire import Play, Server, Wire, answer, encrypted, serving
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -276,6 +277,27 @@ def test_the_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) 
     assert "cannot be reached through the proxy: " in problem
 
 
+def test_a_socks_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = b"\x05\x01\x00\x03\x12prometheus.invalid\x23\x82"
+    told: list[bytes] = []
+    thread, port = socks([(3, b"\x05\x00"), (len(wanted), b"\x05\x00\x00\x01" + bytes(6))], told)
+    monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{port}")
+    prometheus = Prometheus("http://prometheus.invalid:9090")
+    assert prometheus.ask("up").problem.endswith("is not a Prometheus: {}")  # what is behind that proxy says `{}`
+    thread.join(60)
+    assert told[1] == wanted
+    assert told[2].startswith(b"GET /api/v1/query?query=up HTTP/1.1\r\n")
+    prometheus.close()
+
+
+def test_this_machine_is_asked_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    with serving(answer(200, vector("1"))) as server:
+        prometheus = Prometheus(server.url)
+        assert prometheus.ask("up").value == 1.0
+        prometheus.close()
+
+
 def test_a_certificate_that_is_not_trusted_is_told() -> None:
     with encrypted() as server:
         prometheus = Prometheus(server.url)
@@ -402,6 +424,6 @@ def test_addresses_of_services_are_known(url: str, service: Service | None) -> N
 
 
 def test_importing_the_client_does_not_load_what_only_a_question_needs() -> None:
-    loaded = "'companyos_canary.prometheus.connection' in sys.modules"
+    loaded = "'companyos_canary.network.connections' in sys.modules"
     code = f"import sys, companyos_canary.prometheus.client; sys.exit({loaded})"
     subprocess.run([sys.executable, "-c", code], check=True)

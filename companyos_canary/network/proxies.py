@@ -1,18 +1,18 @@
-"""A way to the API server through a proxy: http and https (CONNECT, RFC 9110 §9.3.6), or SOCKS5 (RFC 1928, with user
-and password RFC 1929). Names are resolved by the proxy, as Go does it."""
+"""A way to a server through a proxy: http and https (CONNECT, RFC 9110 §9.3.6), or SOCKS5 (RFC 1928, with user and
+password RFC 1929). Names are resolved by the proxy, as Go does it."""
 
-import base64
 import socket
 import ssl
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http.client import HTTPException, HTTPResponse
+from ipaddress import ip_address, ip_network
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
-from companyos_canary.cluster.errors import Broken
-from companyos_canary.cluster.sockets import TimeLimit, connected, seconds, secured
-from companyos_canary.model.http import without_password
+from companyos_canary.model.http import basic_authorization, without_password
+from companyos_canary.network.failure import Broken
+from companyos_canary.network.wire import TimeLimit, connected, seconds, secured
 
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _ADDRESS_SIZES = {1: 4, 4: 16}
@@ -40,13 +40,12 @@ class Proxy:
             self._host = ""
         if not self._host:
             raise ValueError(f"the proxy `{without_password(address)}` is none that can be used: http, https or socks5")
-        self._user, self._password = _login(parts)
+        self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
         self.asks = parts.scheme in ("http", "https")
         self._context = context() if parts.scheme == "https" else None
         self.headers: tuple[tuple[str, str], ...] = ()
         if self._user and self.asks:
-            login = base64.b64encode(f"{self._user}:{self._password}".encode()).decode()
-            self.headers = (("Proxy-Authorization", f"Basic {login}"),)
+            self.headers = (("Proxy-Authorization", basic_authorization(self._user, self._password)),)
 
     def connected(self, host: str, port: int, limit: TimeLimit, *, tunnel: bool) -> tuple[socket.socket, Any]:
         """A connection to the host through the proxy, or without a `tunnel` to a proxy that `asks`. Raises Broken."""
@@ -98,10 +97,6 @@ def _socks_tunnel(found: socket.socket, host: str, port: int, user: str, passwor
     _exactly(found, (_ADDRESS_SIZES.get(kind) or _exactly(found, 1)[0]) + 2)
 
 
-def _login(parts: SplitResult) -> tuple[str, str]:
-    return unquote(parts.username or ""), unquote(parts.password or "")
-
-
 def _exactly(found: socket.socket, size: int) -> bytes:
     parts = b""
     while len(parts) < size:
@@ -110,3 +105,44 @@ def _exactly(found: socket.socket, size: int) -> bytes:
             raise ConnectionError("it closed the connection")
         parts += part
     return parts
+
+
+def proxy_of_environment(address: str, environ: Mapping[str, str]) -> str:
+    """The address of the proxy on the way to a server, as Go finds it: that of its scheme, which is never asked for
+    this machine; empty without one, and for a server whose address is none."""
+    try:
+        server = urlsplit(address)
+        port = server.port or (443 if server.scheme == "https" else 80)
+    except ValueError:
+        return ""
+    name = f"{server.scheme}_proxy"
+    proxy = environ.get(name.upper()) or environ.get(name) or ""
+    host = (server.hostname or "").lower()
+    if not proxy or host == "localhost" or _is_loopback(host):
+        return ""
+    no = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
+    if any(_excepted(host, port, word.strip().lower()) for word in no.split(",")):
+        return ""
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _excepted(host: str, port: int, word: str) -> bool:
+    """Whether an entry of NO_PROXY is about the host: `*`, a name and what is below it, an address, a
+    network, each maybe with a port."""
+    name, colon, wanted = word.rpartition(":") if word.count(":") == 1 else (word, "", "")
+    if colon and wanted != str(port):
+        return False
+    if name in ("*", host):
+        return True
+    try:
+        return ip_address(host) in ip_network(name, strict=False)
+    except ValueError:
+        below = name.removeprefix("*").lstrip(".")
+        return bool(below) and host.endswith(f".{below}")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,24 +1,26 @@
 """Connections to one server over http.client: opened when they are needed, kept, and shared by threads.
 
-What fails here is Broken, with the stage in which it failed: errors.py makes the sentence of it.
+What fails here is Broken, with the stage in which it failed. A redirection is an answer like any other, and is not
+followed: the credentials are for this server.
 """
 
 import re
 import socket
 import ssl
 import threading
+from collections.abc import Mapping
 from http.client import HTTPResponse, IncompleteRead
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from companyos_canary.cluster.errors import Broken
-from companyos_canary.cluster.sockets import TimeLimit, connected, seconds, secured, tls_context
-from companyos_canary.cluster.wire import FAILURES, Headers, Wire
+from companyos_canary.network.failure import Broken
+from companyos_canary.network.wire import FAILURES, Headers, TimeLimit, Wire, connected, seconds, secured, tls_context
 
 if TYPE_CHECKING:
-    from companyos_canary.cluster.proxies import Proxy
+    from companyos_canary.network.proxies import Proxy
 
-KEPT = 10  # six watches and what is asked in addition to them
+KEPT = 10  # six watches of the cluster and what is asked in addition to them
+READS = ("GET", "HEAD")
 _PORTS = {"http": 80, "https": 443}
 _WITH_BODY = ("POST", "PUT", "PATCH")
 _CHUNK = 65536
@@ -56,7 +58,9 @@ class Connections:
                 return Reply(self, kept, kept.ask(method, path + target, lines, body, read))
             except Broken as error:
                 # The server ended it in the same moment: it has not got all of the request, and could do nothing.
-                if error.stage != "send" or isinstance(error.error, TimeoutError):
+                unsent = error.stage == "send" and not isinstance(error.error, TimeoutError)
+                unread = error.stage == "answer" and isinstance(error.error, ConnectionError) and method in READS
+                if not (unsent or unread):
                     raise
         new = self._opened(host, port, connect)
         return Reply(self, new, new.ask(method, path + target, lines, body, read, new=True))
@@ -89,13 +93,15 @@ class Connections:
         """Host, port and path of the server."""
         try:
             parts = urlsplit(self.server)
+            if parts.scheme not in _PORTS:
+                raise ValueError(f"it begins with neither `http://` nor `https://`: {parts.scheme or 'nothing'}")
             host = (parts.hostname or "").replace("%25", "%")  # of a zone in an IPv6 address
             if not host.isascii():
                 host = host.encode("idna").decode()
             if ":" not in host and not _NAME.fullmatch(host):
-                raise ValueError("no name of a host")
+                raise ValueError("it names no host")
             return host, parts.port or _PORTS[parts.scheme], quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~")
-        except (ValueError, KeyError) as error:
+        except ValueError as error:
             raise Broken("address", error) from error
 
     def _opened(self, host: str, port: int, limit: TimeLimit) -> Wire:
@@ -126,15 +132,17 @@ def connections_to(
     server_name: str = "",
     verify: bool = True,
     proxy: str = "",
+    environ: Mapping[str, str] = {},
 ) -> Connections:
     """All certificates are PEM; without `authority` the system's are trusted. `proxy`: the address of one, http,
-    https or socks5. Raises ValueError for what is no certificate or no proxy."""
+    https or socks5; without it `environ` says which. Raises ValueError for what is no certificate or no proxy."""
     context = tls_context(authority, certificate, key, verify=verify) if server.startswith("https:") else None
     way = None
-    if proxy:
-        from companyos_canary.cluster.proxies import Proxy  # noqa: PLC0415 - few need it
+    if proxy or any(name.lower().endswith("_proxy") for name in environ):
+        from companyos_canary.network.proxies import Proxy, proxy_of_environment  # noqa: PLC0415 - few need it
 
-        way = Proxy(proxy, lambda: tls_context(b"", b"", b"", verify=verify))
+        if address := proxy or proxy_of_environment(server, environ):
+            way = Proxy(address, lambda: tls_context(b"", b"", b"", verify=verify))
     return Connections(server, context, server_name=server_name, proxy=way)
 
 
@@ -145,7 +153,7 @@ def _authority(host: str, port: int, default: int) -> str:
 
 
 class Reply:
-    """Its body is read part by part."""
+    """An answer of which the body is read as a whole, or part by part."""
 
     def __init__(self, connections: Connections, wire: Wire, response: HTTPResponse) -> None:
         self.status = response.status
@@ -157,6 +165,22 @@ class Reply:
         self._response = response
         encoding = (response.headers["Content-Encoding"] or "").strip().lower()
         self._packed = _Packed() if encoding in ("gzip", "x-gzip", "deflate") else None
+
+    def whole(self) -> bytes:
+        """The body, unpacked; then the connection can be used again. Raises Broken."""
+        parts = []
+        try:
+            while part := self.read():
+                parts.append(part)
+        except Broken:
+            self.close()
+            raise
+        self._response.close()
+        if self._response.will_close:
+            self._wire.end()
+        else:
+            self._wires.keep(self._wire)
+        return b"".join(parts)
 
     def read(self) -> bytes:
         """The next part, unpacked; empty at the end. Raises Broken."""
@@ -177,14 +201,6 @@ class Reply:
     def limit(self, limit: TimeLimit) -> None:
         """From the next part on."""
         self._wire.limit(limit)
-
-    def release(self) -> None:
-        """All of it was read: the connection can be used again."""
-        self._response.close()
-        if self._response.will_close:
-            self._wire.end()
-        else:
-            self._wires.keep(self._wire)
 
     def close(self) -> None:
         self._response.close()
