@@ -29,6 +29,17 @@ class Socket(Protocol):
     def close(self) -> None: ...
 
 
+class Answer(HTTPResponse):
+    """The answer itself: http.client passes over `100 Continue` only, but any number of interim answers may come before
+    it (RFC 9110 §15.2), such as `103 Early Hints`. After `101 Switching Protocols` no other one comes."""
+
+    def begin(self) -> None:
+        super().begin()
+        while 100 <= self.status < 200 and self.status != 101:
+            self.headers = None  # type: ignore[assignment] # not begun
+            super().begin()
+
+
 class Wire:
     """`sock` is what the operating system has, `wire` what the bytes are read from: TLS may be inside of TLS."""
 
@@ -37,6 +48,7 @@ class Wire:
         self._wire = _Limited(wire)
         self._http = HTTPConnection(host, 0)
         self._http.auto_open = False
+        self._http.response_class = Answer
         self._http.sock = self._wire
         weakref.finalize(self, wire.close).atexit = False  # of a stream that no one read, too
 

@@ -64,7 +64,8 @@ class Relay:
             self.heads.append(head)
             host, _, port = head.split()[1].decode().rpartition(":")
             far = ends.enter_context(socket.create_connection((host, int(port))))
-            near.sendall(b"HTTP/1.1 200 Connection established\r\nX-Proxy: yes\r\n\r\n")
+            early = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+            near.sendall(early + b"HTTP/1.1 200 Connection established\r\nX-Proxy: yes\r\n\r\n")
             while True:
                 waiting = isinstance(near, ssl.SSLSocket) and near.pending()
                 for end in [near] if waiting else select.select([near, far], [], [])[0]:

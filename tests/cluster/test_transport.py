@@ -14,7 +14,7 @@ from companyos_canary.cluster.transport import KubernetesTransport
 from companyos_canary.errors import Unreachable
 from companyos_canary.model.http import Request
 from companyos_canary.network.connections import Connections, connections_to
-from tests.cluster.wire import Play, Wire, answer, certificate, encrypted, serving
+from tests.cluster.wire import Play, Wire, answer, certificate, early, encrypted, serving
 
 opened: list[Connections] = []
 
@@ -55,6 +55,28 @@ def test_a_request_arrives_as_it_was_written_and_the_token_goes_with_it() -> Non
     assert got.headers["content-type"] == "application/json-patch+json"
     assert got.headers["authorization"] == "Bearer secret"
     assert got.headers["user-agent"].startswith("canary/")
+
+
+def test_answers_before_the_answer_are_passed_over() -> None:
+    with serving(early(answer(200, {"kind": "Rollout"})), early(answer(409, {"kind": "Status"}))) as server:
+        client = transport(server.url)
+        got = client.send(Request("GET", "/a"))
+        assert (got.status, got.json(), got.header("link")) == (200, {"kind": "Rollout"}, "")
+        assert client.send(Request("PATCH", "/b")).status == 409
+        assert server.requests[0].sock is server.requests[1].sock
+
+
+def test_a_stream_may_have_answers_before_it() -> None:
+    with serving(early(answer(200, b"one\n"))) as server:
+        stream = transport(server.url).stream(Request("GET", "/a")).stream
+        assert stream
+        assert b"".join(stream) == b"one\n"
+
+
+def test_an_answer_before_the_answer_is_none_alone() -> None:
+    with serving(early(Wire.cut)) as server, pytest.raises(Unreachable, match="closed the connection") as raised:
+        transport(server.url).send(Request("PATCH", "/a"))
+    assert raised.value.sent
 
 
 def test_one_connection_serves_several_requests_and_they_are_counted() -> None:

@@ -65,6 +65,17 @@ def answer(status: int, body: Any = None, **headers: str) -> Play:
     return play
 
 
+def early(play: Play) -> Play:
+    """Answers before the answer: RFC 9110 §15.2, RFC 8297."""
+
+    def after(wire: Wire) -> None:
+        wire.head(102)
+        wire.head(103, Link="</a>", Content_Length="7")
+        play(wire)
+
+    return after
+
+
 class Server:
     """Plays `script`; requests beyond its end are held open. `seen` has all request lines, `asked`
     gets each as it comes."""
