@@ -1,6 +1,7 @@
 """Ways to a Prometheus: straight over HTTP, through the API server, or whichever works."""
 
 import os
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -31,6 +32,7 @@ class HttpTransport:
         from companyos_canary.network.failure import Broken, no_answer  # noqa: PLC0415 - few ask Prometheus
 
         limit = min(request.timeout, self._timeout)
+        deadline = time.monotonic() + limit
         try:
             answer = self._opened().request(
                 request.method,
@@ -38,7 +40,7 @@ class HttpTransport:
                 tuple({**self._headers(), **request.headers}.items()),
                 request.body,
                 connect=lambda: min(limit, CONNECTING),
-                read=lambda: limit,
+                read=lambda: deadline - time.monotonic(),
             )
             return Response(answer.status, answer.headers, answer.whole())
         except Broken as error:

@@ -21,7 +21,7 @@ from companyos_canary.model.http import Request, Response
 from companyos_canary.prometheus.client import Prometheus, automatic
 from companyos_canary.prometheus.transport import ProxyTransport, Service, service_of, without_password
 from tests.cluster.test_credentials import socks
-from tests.cluster.wire import Play, Server, Wire, answer, encrypted, serving
+from tests.cluster.wire import Play, Server, Wire, answer, early, encrypted, serving
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 URL = "http://prometheus.monitoring:9090"
@@ -223,6 +223,16 @@ def test_a_server_that_says_nothing_is_told() -> None:
     assert broken(Wire.reset).startswith("gave no answer")
 
 
+def test_an_answer_that_drips_is_left_after_the_timeout() -> None:
+    def drip(wire: Wire) -> None:
+        wire.head(200, Content_Length="300")
+        for _ in range(300):
+            wire.write(b" ")
+            wire.stop.wait(0.01)
+
+    assert broken(drip, timeout=0.1) == "did not answer in time"
+
+
 def test_a_connection_is_kept_and_one_that_the_server_has_closed_is_opened_again() -> None:
     good = json.dumps(vector("1")).encode()
 
@@ -236,6 +246,14 @@ def test_a_connection_is_kept_and_one_that_the_server_has_closed_is_opened_again
         prometheus.close()
     first, second, third = (wire.sock for wire in server.requests)
     assert first is second is not third
+
+
+def test_an_answer_may_have_others_before_it() -> None:
+    good = json.dumps(vector("1")).encode()
+    with serving(early(answer(200, good)), early(answer(200, good))) as server:
+        prometheus = Prometheus(server.url)
+        assert [prometheus.ask("up").value for _ in range(2)] == [1.0, 1.0]
+        prometheus.close()
 
 
 def test_an_answer_that_was_compressed_unasked_is_read() -> None:
