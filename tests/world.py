@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from companyos_canary import cli
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.errors import unreachable
+from companyos_canary.cluster.failure import unreachable
 from companyos_canary.cluster.feed import WatchFeed
 from companyos_canary.cluster.reflector import TRIES
 from companyos_canary.config import Resolved, Settings

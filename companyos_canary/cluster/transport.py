@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from companyos_canary import __version__
-from companyos_canary.cluster.errors import broke, retry_after, unreachable
+from companyos_canary.cluster.errors import retry_after
+from companyos_canary.cluster.failure import broke, unreachable
 from companyos_canary.errors import Unreachable, Untrusted
 from companyos_canary.model.http import Request, Response
 from companyos_canary.network.failure import Broken

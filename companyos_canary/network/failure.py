@@ -1,6 +1,7 @@
 """What failed below HTTP: in which stage, and why, in words."""
 
 import ssl
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Literal
 
 Stage = Literal["address", "proxy", "connect", "tls", "headers", "send", "answer", "body", "packed"]
@@ -36,16 +37,14 @@ def no_answer(stage: Stage, error: Exception | None) -> str:
 
 def reason(error: Exception) -> str:
     """Why the one who was asked, `it`, gave no answer: `it closed the connection`, `Connection refused`."""
-    import http.client  # noqa: PLC0415 - loaded with the connections
-
     match error:
         case ssl.SSLCertVerificationError():
             return f"its certificate is not trusted: {error.verify_message.rstrip('.')}"
-        case http.client.IncompleteRead() | http.client.RemoteDisconnected() | ssl.SSLEOFError():
+        case IncompleteRead() | RemoteDisconnected() | ssl.SSLEOFError():
             return "it closed the connection"
         case ssl.SSLError():
             return f"TLS with it failed: {of_tls(error)}"
-        case http.client.HTTPException():
+        case HTTPException():
             return "it does not speak HTTP"
         case _:
             return plainly(error)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from companyos_canary.cluster.errors import broke, unreachable
+from companyos_canary.cluster.failure import broke, unreachable
 from companyos_canary.cluster.transport import KubernetesTransport
 from companyos_canary.errors import Unreachable, Untrusted
 from companyos_canary.model.http import Request

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
-from companyos_canary.cluster.errors import unreachable
+from companyos_canary.cluster.failure import unreachable
 from companyos_canary.model.http import Request, Response, Stream
 from companyos_canary.sandbox.faults.effects import Answer, Dropped, Fault, Silent
 from companyos_canary.sandbox.faults.injection import Faulty
