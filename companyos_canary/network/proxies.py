@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from companyos_canary.model.http import basic_authorization, without_password
 from companyos_canary.network.failure import Broken
-from companyos_canary.network.wire import Answer, TimeLimit, connected, seconds, secured
+from companyos_canary.network.wire import FinalResponse, TimeLimit, connected, seconds, secured
 
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _ADDRESS_SIZES = {1: 4, 4: 16}
@@ -70,7 +70,7 @@ def _http_tunnel(found: socket.socket, host: str, port: int, headers: Iterable[t
     target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}", *(f"{n}: {v}" for n, v in headers)]
     found.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
-    answer = Answer(found, method="CONNECT")
+    answer = FinalResponse(found, method="CONNECT")
     try:
         answer.begin()
     finally:

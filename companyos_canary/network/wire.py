@@ -29,7 +29,7 @@ class Socket(Protocol):
     def close(self) -> None: ...
 
 
-class Answer(HTTPResponse):
+class FinalResponse(HTTPResponse):
     """The answer itself: http.client passes over `100 Continue` only, but any number of interim answers may come before
     it (RFC 9110 §15.2), such as `103 Early Hints`. After `101 Switching Protocols` no other one comes."""
 
@@ -48,7 +48,7 @@ class Wire:
         self._wire = _Limited(wire)
         self._http = HTTPConnection(host, 0)
         self._http.auto_open = False
-        self._http.response_class = Answer
+        self._http.response_class = FinalResponse
         self._http.sock = self._wire
         weakref.finalize(self, wire.close).atexit = False  # of a stream that no one read, too
 
