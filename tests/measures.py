@@ -22,7 +22,8 @@ from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.credentials import open_transport
 from companyos_canary.cluster.kinds import POD, ROLLOUT
 from companyos_canary.cluster.requests import create_request
-from companyos_canary.commands.demo import CONFIG, NAMESPACE
+from companyos_canary.commands.demo import CONFIG
+from companyos_canary.commands.demo import DEMO_NAMESPACE as NAMESPACE
 from companyos_canary.runtime import Clock, Runtime
 from companyos_canary.sandbox.kinds import ROLLOUT as STORED
 from tests import growth
@@ -340,7 +341,7 @@ def embedded(place: Place) -> Found:
     size = place.size
     with sandbox(size) as there:
         cluster, began = there.cluster, time.perf_counter()
-        live = cluster.object(ROLLOUT.api_version, ROLLOUT.plural, NAME)
+        live = cluster.object(ROLLOUT, NAME)
         assert live is not None
         for n in range(size.rollouts):
             cluster.send(create_request(service(live, f"service-{n:03}"), ROLLOUT, NAMESPACE))

@@ -74,7 +74,7 @@ def run_from(
         wanted = TemplateName(name, of_cluster)
         if wanted not in read:
             kind = wanted.kind
-            read[wanted] = cluster.object(kind.api_version, kind.plural, name)
+            read[wanted] = cluster.object(kind, name)
             if read[wanted] is None and wanted == template:
                 raise NotFound(f"{template} not found{_place(cluster, kind)}", hint=_near(cluster, kind, name))
         return read[wanted]

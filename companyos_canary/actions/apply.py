@@ -61,7 +61,7 @@ class Planned(Struct, frozen=True):
 def planned_changes(cluster: Cluster, settings: Settings, version: str | None, *, force: bool) -> Planned:
     """Renders, keeps the live image unless a version is given, and asks the server what it would
     keep. Changes nothing."""
-    live = cluster.object(ROLLOUT.api_version, ROLLOUT.plural, settings.rollout)
+    live = cluster.object(ROLLOUT, settings.rollout)
     if live is None and version is None:
         raise UsageError(
             f"there is no Rollout `{settings.rollout}` in `{cluster.namespace}` yet: name its first version",
@@ -278,7 +278,7 @@ def _hand_over_replicas(cluster: Cluster, obj: Mapping[str, Any]) -> None:
     number, so that the server does not take them away with our ownership. An autoscaler that
     scales becomes their owner in its place."""
     for attempt in range(_ATTEMPTS):
-        live = cluster.object(ROLLOUT.api_version, ROLLOUT.plural, obj["metadata"]["name"])
+        live = cluster.object(ROLLOUT, obj["metadata"]["name"])
         kept = _with_live_replicas(obj, live)
         if kept is obj:
             return
@@ -309,9 +309,7 @@ def _with_live_replicas(wanted: Mapping[str, Any], live: Mapping[str, Any] | Non
 
 def _found(cluster: Cluster, obj: Mapping[str, Any]) -> Mapping[str, Any] | None:
     kind = known(obj["apiVersion"], obj["kind"])
-    if kind is None:
-        return None
-    return cluster.object(kind.api_version, kind.plural, obj["metadata"]["name"])
+    return cluster.object(kind, obj["metadata"]["name"]) if kind else None
 
 
 def _word(live: Mapping[str, Any] | None, dry: Mapping[str, Any]) -> str:

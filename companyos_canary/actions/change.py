@@ -42,7 +42,7 @@ def read_rollout(cluster: Cluster, name: str) -> Rollout:
     if not rollout.workload_ref or workload_of(rollout) is None:
         return rollout
     workload = str(rollout.workload_ref.get("name"))
-    found = cluster.object(DEPLOYMENT.api_version, DEPLOYMENT.plural, workload)
+    found = cluster.object(DEPLOYMENT, workload)
     if found is None:
         raise NotFound(
             f"Rollout `{name}` takes its pods from the Deployment `{workload}`, which does not exist",

@@ -16,6 +16,7 @@ from companyos_canary.argo.patches.record import Record, ends_with, stable_hashe
 from companyos_canary.argo.patches.template import set_image
 from companyos_canary.argo.rights import missing, of_deploy
 from companyos_canary.cluster.client import Cluster
+from companyos_canary.cluster.kinds import ANALYSISTEMPLATE
 from companyos_canary.config.settings import image_reference
 from companyos_canary.errors import CanaryError, Forbidden
 from companyos_canary.model.image import repository
@@ -135,7 +136,7 @@ def timeout_of(cluster: Cluster, rollout: Rollout) -> timedelta:
     templates = {}
     for name in analysis_templates_of(rollout):
         try:
-            found = cluster.object("argoproj.io/v1alpha1", "analysistemplates", name)
+            found = cluster.object(ANALYSISTEMPLATE, name)
         except CanaryError:
             continue
         if found:

@@ -12,14 +12,16 @@ from companyos_canary.cluster.kinds import (
     ANALYSISTEMPLATE,
     CLUSTERANALYSISTEMPLATE,
     DEPLOYMENT,
+    LEASE,
     POD,
     REPLICASET,
+    SERVICE,
     Kind,
     Selection,
     events_about,
 )
 from companyos_canary.diagnosis.case import Case, Did, MeasuredMetric, at, recorded, strategy_services, templates_used
-from companyos_canary.diagnosis.control import CONTROLLER, LEASE, controller_gone, waits_for_controller
+from companyos_canary.diagnosis.control import CONTROLLER, LEASE_NAME, controller_gone, waits_for_controller
 from companyos_canary.diagnosis.doubts import judged_at, next_question
 from companyos_canary.diagnosis.pods import blamed_on_pods, starting, troubles
 from companyos_canary.diagnosis.table import diagnose
@@ -36,8 +38,6 @@ from companyos_canary.prometheus.client import Prometheus
 MOST_REQUESTS = 8
 _LONG = timedelta(minutes=2)
 _SILENT = timedelta(minutes=10)
-_LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
-_SERVICE = Kind("v1", "Service", "services")
 _PARTS = 4  # requests that a Snapshot takes besides the Rollout
 _TAIL = 10  # lines of a log
 
@@ -144,14 +144,14 @@ def _around(cluster: Cluster, case: Case) -> Iterator[Read]:
     """The controller, the Services, and what happened to the pods."""
     rollout = case.rollout
     if waits_for_controller(case) or _stands_still(case):
-        yield lambda c: _object(cluster, c, _LEASE, LEASE)
+        yield lambda c: _object(cluster, c, LEASE, LEASE_NAME)
         yield lambda c: _object(cluster, c, DEPLOYMENT, CONTROLLER)
     elif suspected(case):
         yield lambda c: _object(cluster, c, DEPLOYMENT, CONTROLLER)
     asked = case.did is not None and case.did.verb in ("abort", "undo")
     if asked or rollout.aborted or rollout.status_phase in ("Healthy", "Paused"):
         for name in strategy_services(case.rollout):
-            yield lambda c, name=name: _object(cluster, c, _SERVICE, name)  # type: ignore[misc]
+            yield lambda c, name=name: _object(cluster, c, SERVICE, name)  # type: ignore[misc]
     if not blamed_on_pods(case):
         return
     current = case.snapshot.current
@@ -187,9 +187,8 @@ def _measures(case: Case) -> bool:
 
 def _object(cluster: Cluster, case: Case, kind: Kind, name: str) -> Case:
     """A Service of the Rollout, or one object of the controller's namespace."""
-    namespace = cluster.namespace if kind is _SERVICE else CONTROLLER
-    there = Cluster(cluster.transport, namespace, cluster.context, timeout=cluster.timeout)
-    found = there.object(kind.api_version, kind.plural, name)
+    namespace = cluster.namespace if kind is SERVICE else CONTROLLER
+    found = cluster.elsewhere(namespace).object(kind, name)
     return case.with_more(kind.kind, [found]) if found else case
 
 

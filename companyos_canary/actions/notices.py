@@ -19,6 +19,7 @@ from companyos_canary.analysis.gotemplate import render
 from companyos_canary.analysis.gotemplate_printf import Concealed, TemplateFault, go_text
 from companyos_canary.analysis.gotemplate_time import Moment, moment_of
 from companyos_canary.cluster.client import Cluster
+from companyos_canary.cluster.kinds import CONFIGMAP, SECRET
 from companyos_canary.delivery.message import Destination
 from companyos_canary.delivery.services import PARTS
 from companyos_canary.diagnosis.control import CONTROLLER
@@ -26,7 +27,7 @@ from companyos_canary.errors import CanaryError, DeniedError, NotFound, near
 from companyos_canary.lint.documents import Unreadable, read
 
 CONFIG_MAP = "argo-rollouts-notification-configmap"
-SECRET = "argo-rollouts-notification-secret"
+SECRET_NAME = "argo-rollouts-notification-secret"
 CONSOLE = Destination("console", "stdout")
 _REFERENCE = re.compile(r"[$][\w-]+", re.ASCII)
 
@@ -71,11 +72,11 @@ class NoticeConfig(Struct, frozen=True):
 def notice_config(cluster: Cluster) -> NoticeConfig:
     """That of the namespace, else that of the controller, which is where the controller looks unless it lets namespaces
     have their own. Raises NotFound where notifications are configured in neither."""
-    if (found := cluster.object("v1", "configmaps", CONFIG_MAP)) is not None:
+    if (found := cluster.object(CONFIGMAP, CONFIG_MAP)) is not None:
         return NoticeConfig(data_of_config(found), cluster)
-    there = Cluster(cluster.transport, CONTROLLER, cluster.context, timeout=cluster.timeout)
+    there = cluster.elsewhere(CONTROLLER)
     with contextlib.suppress(DeniedError):
-        if (found := there.object("v1", "configmaps", CONFIG_MAP)) is not None:
+        if (found := there.object(CONFIGMAP, CONFIG_MAP)) is not None:
             return NoticeConfig(data_of_config(found), there)
     raise NotFound(
         f"notifications are not configured: ConfigMap `{CONFIG_MAP}` not found in namespace `{cluster.namespace}`",
@@ -124,10 +125,10 @@ def notice_service(config: Mapping[str, str], name: str) -> NoticeService:
 
 def notice_secret(cluster: Cluster) -> dict[str, bytes]:
     """The values of the Secret. Raises NotFound where it does not exist."""
-    found = cluster.object("v1", "secrets", SECRET)
+    found = cluster.object(SECRET, SECRET_NAME)
     if found is None:
         raise NotFound(
-            f"the service needs a value of Secret `{SECRET}`, which is not in namespace `{cluster.namespace}`",
+            f"the service needs a value of Secret `{SECRET_NAME}`, which is not in namespace `{cluster.namespace}`",
             hint="choose another namespace with -n, or a file with --secret",
         )
     return values_of_secret(found)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.kinds import known
+from companyos_canary.cluster.kinds import CONFIGMAP, known
 from companyos_canary.config import Settings, TrafficSettings
 from companyos_canary.diagnosis.control import CONTROLLER
 from companyos_canary.errors import CanaryError
@@ -86,9 +86,8 @@ def what_the_controller_lacks(cluster: Cluster, settings: Settings) -> Iterator[
 
 def _plugin(cluster: Cluster) -> Iterator[str]:
     what = f"cannot see whether the controller has the plugin {GATEWAY}"
-    place = Cluster(cluster.transport, CONTROLLER, cluster.context, timeout=cluster.timeout)
     try:
-        config = place.object("v1", "configmaps", _CONFIG)
+        config = cluster.elsewhere(CONTROLLER).object(CONFIGMAP, _CONFIG)
     except CanaryError as error:
         yield f"{what}: {error.message}"
         return

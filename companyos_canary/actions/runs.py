@@ -38,7 +38,7 @@ class ChangedRun(Struct, frozen=True):
 
 def read_run(cluster: Cluster, kind: Kind, name: str) -> RunOrExperiment:
     """Raises NotFound with the names that are there."""
-    found = cluster.object(kind.api_version, kind.plural, name)
+    found = cluster.object(kind, name)
     if found is None:
         raise NotFound(
             f"{kind.kind} `{name}` not found in namespace `{cluster.namespace}`", hint=_near(cluster, kind, name)

@@ -35,7 +35,7 @@ def created_run(cluster: Cluster, run: Json, template: str, now: datetime) -> An
     stem = f"{template[:_LONGEST_NAME]}-{now:%Y%m%d-%H%M%S}"
     for number in range(1, _TRIES + 1):
         name = stem if number == 1 else f"{stem}-{number}"
-        if cluster.object(ANALYSISRUN.api_version, ANALYSISRUN.plural, name) is not None:
+        if cluster.object(ANALYSISRUN, name) is not None:
             continue
         try:
             return AnalysisRun.from_object(cluster.create({**run, "metadata": {**run["metadata"], "name": name}}))
@@ -52,7 +52,7 @@ def created_run(cluster: Cluster, run: Json, template: str, now: datetime) -> An
 
 def _if_there(cluster: Cluster, name: str) -> AnalysisRun | None:
     try:
-        found = cluster.object(ANALYSISRUN.api_version, ANALYSISRUN.plural, name)
+        found = cluster.object(ANALYSISRUN, name)
     except CanaryError:
         return None
     return AnalysisRun.from_object(found) if found else None

@@ -14,7 +14,7 @@ from companyos_canary.argo.actions import Author, event
 from companyos_canary.argo.pods import told_by_events, with_pod_events
 from companyos_canary.cluster import kinds
 from companyos_canary.cluster.errors import PAGE, raise_for
-from companyos_canary.cluster.kinds import DEPLOYMENT, EVENT, POD, ROLLOUT, Kind, known, namespaced, path_of
+from companyos_canary.cluster.kinds import DEPLOYMENT, EVENT, POD, ROLLOUT, Kind, known, path_of
 from companyos_canary.cluster.requests import (
     FIELD_MANAGER,
     PatchOptions,
@@ -89,9 +89,13 @@ class Cluster:
 
     def beside(self) -> "Cluster":
         """The same cluster for another command that runs at the same time: its own time and count of changes."""
-        other = Cluster(self.transport, self.namespace, self.context, timeout=self.timeout)
+        other = self.elsewhere(self.namespace)
         other.author, other.together = self.author, self.together
         return other
+
+    def elsewhere(self, namespace: str) -> "Cluster":
+        """The same cluster, another namespace."""
+        return Cluster(self.transport, namespace, self.context, timeout=self.timeout)
 
     def rollout(self, name: str) -> Rollout:
         """One request. Raises NotFound, CrdMissing."""
@@ -154,7 +158,7 @@ class Cluster:
         if not ref or not kinds.workload_of(rollout):
             return rollout
         try:
-            deployment = self.object(DEPLOYMENT.api_version, DEPLOYMENT.plural, ref["name"])
+            deployment = self.object(DEPLOYMENT, ref["name"])
         except Forbidden:
             return rollout
         return kinds.with_workload(rollout, deployment)
@@ -164,10 +168,10 @@ class Cluster:
         selection = kinds.events_about(self.namespace, kind, name)
         return tuple(map(Event.from_object, self.items(selection)))
 
-    def object(self, api_version: str, plural: str, name: str) -> Json | None:
+    def object(self, kind: Kind, name: str) -> Json | None:
         """Any object as it is, from the namespace where its kind has one; None if there is none
         of that name."""
-        path = path_of(api_version, plural, self.namespace if namespaced(plural) else "", name)
+        path = path_of(kind.api_version, kind.plural, self.namespace if kind.namespaced else "", name)
         try:
             return self._asked_for(self._get(path), "", name)
         except CrdMissing:

@@ -37,6 +37,12 @@ DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 POD = Kind("v1", "Pod", "pods")
 EVENT = Kind("v1", "Event", "events")
 AUTOSCALER = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
+SERVICE = Kind("v1", "Service", "services")
+CONFIGMAP = Kind("v1", "ConfigMap", "configmaps")
+SECRET = Kind("v1", "Secret", "secrets")
+NAMESPACE = Kind("v1", "Namespace", "namespaces", namespaced=False)
+CLUSTERROLE = Kind("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", namespaced=False)
+LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 
 KNOWN: tuple[Kind, ...] = (
     ROLLOUT,
@@ -48,11 +54,11 @@ KNOWN: tuple[Kind, ...] = (
     ANALYSISTEMPLATE,
     CLUSTERANALYSISTEMPLATE,
     EXPERIMENT,
-    Kind("v1", "Service", "services"),
-    Kind("v1", "ConfigMap", "configmaps"),
-    Kind("v1", "Secret", "secrets"),
+    SERVICE,
+    CONFIGMAP,
+    SECRET,
     Kind("v1", "ServiceAccount", "serviceaccounts"),
-    Kind("v1", "Namespace", "namespaces", namespaced=False),
+    NAMESPACE,
     Kind("apps/v1", "StatefulSet", "statefulsets"),
     AUTOSCALER,
     Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
@@ -64,7 +70,7 @@ KNOWN: tuple[Kind, ...] = (
     Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors"),
     Kind("monitoring.coreos.com/v1", "PodMonitor", "podmonitors"),
     Kind("monitoring.coreos.com/v1", "PrometheusRule", "prometheusrules"),
-    Kind("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", namespaced=False),
+    CLUSTERROLE,
     Kind("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False),
 )
 
@@ -99,11 +105,6 @@ def known(api_version: str, kind: str) -> Kind | None:
         if k.kind == kind and k.api_version.rpartition("/")[0] == group:
             return Kind(api_version, kind, k.plural, k.namespaced)
     return None
-
-
-def namespaced(plural: str) -> bool:
-    """False for the kinds we know to be of the whole cluster."""
-    return all(k.namespaced for k in KNOWN if k.plural == plural)
 
 
 def path_of(api_version: str, plural: str, namespace: str, name: str = "", sub: str = "") -> str:

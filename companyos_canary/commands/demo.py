@@ -24,7 +24,7 @@ EXAMPLES = ("canary demo", "NO_COLOR=1 canary demo | cat        one line per cha
 OUTPUT = Output((Demo,))
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.INTERRUPTED)
 
-NAMESPACE = "companyos"
+DEMO_NAMESPACE = "companyos"
 CONFIG = """\
 schema: canary/v1
 rollout: companyos-api
@@ -51,14 +51,14 @@ def demo(session: base.Session) -> base.Answer:
     """
     from companyos_canary.sandbox.sandbox import Sandbox
 
-    running = Sandbox(namespaces=(NAMESPACE,))
+    running = Sandbox(namespaces=(DEMO_NAMESPACE,))
     codes: dict[str, int] = {}
     try:
         with tempfile.TemporaryDirectory(prefix="canary-demo-") as folder:
             here = Path(folder)
             (here / "canary.yaml").write_text(CONFIG)
             kubeconfig = here / "kubeconfig"
-            running.write_kubeconfig(kubeconfig, NAMESPACE)
+            running.write_kubeconfig(kubeconfig, DEMO_NAMESPACE)
             for title, arguments, expected in STORY:
                 _say(session, f"# {title}\n$ canary {' '.join(arguments)}")
                 code = _run(session, arguments, here, kubeconfig)

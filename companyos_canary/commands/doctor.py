@@ -12,7 +12,17 @@ from companyos_canary.actions import routes
 from companyos_canary.argo.history import revision_of, was_aborted
 from companyos_canary.argo.patches.template import template_of
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.kinds import ARGO, AUTOSCALER, Kind, Selection, known
+from companyos_canary.cluster.kinds import (
+    ANALYSISTEMPLATE,
+    AUTOSCALER,
+    CLUSTERANALYSISTEMPLATE,
+    CONFIGMAP,
+    SECRET,
+    SERVICE,
+    Kind,
+    Selection,
+    known,
+)
 from companyos_canary.commands import base, prerequisites, signals
 from companyos_canary.commands.diff import references
 from companyos_canary.config import Settings, TrafficSettings, image_reference
@@ -138,8 +148,8 @@ def _of_rollout(
     if own:
         yield from _seen("live", lambda: [_as_rendered(cluster, own)])
     yield from _seen("templates", lambda: list(readiness.templates(live, _templates(cluster, snapshot))))
-    yield from _seen("services", lambda: list(readiness.services(snapshot, _objects(cluster, "services", snapshot))))
-    yield from _seen("services", lambda: list(readiness.orphaned_services(snapshot, cluster.items(_services(cluster)))))
+    yield from _seen("services", lambda: list(readiness.services(snapshot, _named_services(cluster, snapshot))))
+    yield from _seen("services", lambda: _orphaned(cluster, snapshot))
     yield from prerequisites.plugin_checks(cluster, snapshot)
     yield from prerequisites.route_rights_checks(cluster, live, deployment)
     if own and own.traffic:
@@ -181,23 +191,19 @@ def _as_rendered(cluster: Cluster, settings: Settings) -> Check:
 def _templates(cluster: Cluster, snapshot: Snapshot) -> dict[tuple[str, str], bool | None]:
     found: dict[tuple[str, str], bool | None] = {}
     for kind, name in templates_used(snapshot.rollout.raw):
-        plural = "clusteranalysistemplates" if kind.startswith("Cluster") else "analysistemplates"
+        of = CLUSTERANALYSISTEMPLATE if kind == CLUSTERANALYSISTEMPLATE.kind else ANALYSISTEMPLATE
         try:
-            found[kind, name] = cluster.object(ARGO, plural, name) is not None
+            found[kind, name] = cluster.object(of, name) is not None
         except Forbidden:
             found[kind, name] = None
     return found
-
-
-def _objects(cluster: Cluster, plural: str, snapshot: Snapshot) -> dict[str, Fields | None]:
-    return {name: cluster.object("v1", plural, name) for name in strategy_services(snapshot.rollout)}
 
 
 def _route(cluster: Cluster, settings: Settings, traffic: TrafficSettings) -> Check:
     """The object that splits the traffic: it exists, and names what it has to."""
     api, kind = ROUTE_KINDS_OF[traffic.router]
     name, known_kind = f"{kind} {traffic.route}", known(api, kind)
-    found = cluster.object(api, known_kind.plural, traffic.route) if known_kind else None
+    found = cluster.object(known_kind, traffic.route) if known_kind else None
     if found is None:
         fix = "create it" if traffic.existing else "canary apply"
         return Check("route", "fault", f"{name} does not exist: nothing splits the traffic", fix)
@@ -214,8 +220,12 @@ def _quotas(cluster: Cluster) -> list[Json]:
         return []
 
 
-def _services(cluster: Cluster) -> Selection:
-    return Selection(Kind("v1", "Service", "services"), cluster.namespace)
+def _named_services(cluster: Cluster, snapshot: Snapshot) -> dict[str, Fields | None]:
+    return {name: cluster.object(SERVICE, name) for name in strategy_services(snapshot.rollout)}
+
+
+def _orphaned(cluster: Cluster, snapshot: Snapshot) -> list[Check]:
+    return list(readiness.orphaned_services(snapshot, cluster.items(Selection(SERVICE, cluster.namespace))))
 
 
 def _autoscaling(cluster: Cluster, snapshot: Snapshot, settings: Settings | None) -> Iterator[Check]:
@@ -231,7 +241,7 @@ def _rollback(cluster: Cluster, snapshot: Snapshot, session: base.Session) -> It
     missing = [
         (kind, name)
         for kind, name in sorted(references(template_of(snapshot.rollout, stable)))
-        if cluster.object("v1", "configmaps" if kind == "ConfigMap" else "secrets", name) is None
+        if cluster.object(CONFIGMAP if kind == CONFIGMAP.kind else SECRET, name) is None
     ]
     image = image_of(stable.containers, session.container)
     yield from readiness.rollback(snapshot.rollout, version(image) or f"revision {stable.revision}", missing)

@@ -14,7 +14,7 @@ from companyos_canary.actions import change
 from companyos_canary.actions.apply import applied_sentence, autoscalers
 from companyos_canary.actions.traffic import exact, series
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.kinds import ARGO, ROLLOUT
+from companyos_canary.cluster.kinds import ANALYSISTEMPLATE, ROLLOUT, SERVICE
 from companyos_canary.commands import base
 from companyos_canary.config import FILE, Resolved, Settings, load
 from companyos_canary.config.settings import PrometheusSettings, default_scope
@@ -197,7 +197,7 @@ def adopt(cluster: Cluster, name: str, file: str) -> Adopted:
     """The files with which `apply` changes nothing of the live Rollout. `file` is the name of the
     canary.yaml. NotFound; Refused for what canary.yaml cannot say."""
     found = change.read_rollout(cluster, name)
-    live = cluster.object(ROLLOUT.api_version, ROLLOUT.plural, name)
+    live = cluster.object(ROLLOUT, name)
     if live is None:
         raise NotFound(f"Rollout `{name}` not found in namespace `{cluster.namespace}`")
     _refuse(found)
@@ -222,7 +222,7 @@ def adopt(cluster: Cluster, name: str, file: str) -> Adopted:
 def _others(cluster: Cluster, base: Settings, whole: Mapping[str, Any]) -> tuple[dict[str, Any], ...] | None:
     """What differs of the Service and the AnalysisTemplates; None where they are not all there: adopting makes none."""
     templates = [(t, _live_template(cluster, t)) for t in analysis_templates(base)]
-    there = cluster.object("v1", "services", base.rollout)
+    there = cluster.object(SERVICE, base.rollout)
     if base.blue_green or there is None or not templates or any(live is None for _, live in templates):
         return None
     return (service_patch(service(base), there, whole), *(template_patch(t, live) for t, live in templates))
@@ -297,7 +297,7 @@ def _file_of(stem: str, patch: Mapping[str, Any]) -> str:
 
 
 def _live_template(cluster: Cluster, rendered: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    return cluster.object(ARGO, "analysistemplates", rendered["metadata"]["name"])
+    return cluster.object(ANALYSISTEMPLATE, rendered["metadata"]["name"])
 
 
 def _settings(files: Mapping[str, str], file: str) -> Settings:

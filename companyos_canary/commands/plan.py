@@ -139,13 +139,12 @@ def _objects(session: base.Session) -> tuple[Sequence[Mapping[str, Any]], int | 
 
         return objects(resolved.settings), resolved.settings.replicas
     cluster = session.cluster
-    live = cluster.object(ROLLOUT.api_version, ROLLOUT.plural, session.rollout)
+    live = cluster.object(ROLLOUT, session.rollout)
     if live is None:
         raise NotFound(f"there is no Rollout `{session.rollout}` in `{cluster.namespace}`, and no canary.yaml here")
     steps = ((live["spec"].get("strategy") or {}).get("canary") or {}).get("steps") or []
     names = [t.get("templateName") for s in steps for t in (s.get("analysis") or {}).get("templates") or []]
-    kind = ANALYSISTEMPLATE
-    found = [cluster.object(kind.api_version, kind.plural, name) for name in dict.fromkeys(filter(None, names))]
+    found = [cluster.object(ANALYSISTEMPLATE, name) for name in dict.fromkeys(filter(None, names))]
     return (live, *(o for o in found if o)), live["spec"].get("replicas", 1)
 
 

@@ -5,22 +5,19 @@ from contextlib import suppress
 
 from companyos_canary.argo.rights import Right, missing, of_router, of_verbs
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.kinds import ARGO, Kind
+from companyos_canary.cluster.kinds import ARGO, CLUSTERROLE, CONFIGMAP, LEASE
 from companyos_canary.commands import base
-from companyos_canary.commands.version import controllers, elsewhere
+from companyos_canary.commands.version import controllers
 from companyos_canary.config import Settings
 from companyos_canary.diagnosis import installation, readiness
 from companyos_canary.diagnosis.case import at
-from companyos_canary.diagnosis.control import CONTROLLER, LEASE
+from companyos_canary.diagnosis.control import CONTROLLER, LEASE_NAME
 from companyos_canary.diagnosis.readiness import Check
 from companyos_canary.errors import CanaryError
 from companyos_canary.model.http import Json
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.render.objects import objects
-
-_ROLE = Kind("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", namespaced=False)
-_LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 
 
 def crd_checks(cluster: Cluster, settings: Settings | None) -> Iterator[Check]:
@@ -36,7 +33,7 @@ def controller_check(session: base.Session, deployments: list[Json]) -> Check:
     deployments += controllers(session.cluster)
     home = str(at(next(iter(deployments), None), "metadata", "namespace") or CONTROLLER)
     try:
-        lease = elsewhere(session.cluster, home).object(_LEASE.api_version, _LEASE.plural, LEASE)
+        lease = session.cluster.elsewhere(home).object(LEASE, LEASE_NAME)
     except CanaryError:  # its version is worth saying without it
         lease = None
     return installation.controller(deployments, lease, session.runtime.clock.now())
@@ -82,7 +79,7 @@ def plugin_checks(cluster: Cluster, snapshot: Snapshot) -> Iterator[Check]:
     live, config, unseen = snapshot.rollout, None, ""
     if at(live.raw, "spec", "strategy", "canary", "trafficRouting", "plugins"):
         try:
-            config = elsewhere(cluster, CONTROLLER).object("v1", "configmaps", "argo-rollouts-config")
+            config = cluster.elsewhere(CONTROLLER).object(CONFIGMAP, "argo-rollouts-config")
         except CanaryError as error:
             unseen = error.message
     yield from installation.router(live, config, unseen)
@@ -100,7 +97,7 @@ def route_rights_checks(cluster: Cluster, live: Rollout, deployment: Json | None
     except CanaryError as error:
         rules, unseen = None, error.message
         with suppress(CanaryError):
-            role = cluster.object(_ROLE.api_version, _ROLE.plural, CONTROLLER)
+            role = cluster.object(CLUSTERROLE, CONTROLLER)
             rules = (role or {}).get("rules")
         if isinstance(rules, list) and not missing(needed, rules, ""):
             yield from installation.router_rights([], f"the ClusterRole {CONTROLLER}")

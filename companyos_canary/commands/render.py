@@ -84,7 +84,7 @@ def _live(session: base.Session) -> Mapping[str, Any]:
 
     name, hint = session.settings.rollout, "name a version: `canary render VERSION` asks no cluster"
     try:
-        live = session.cluster.object(ROLLOUT.api_version, ROLLOUT.plural, name)
+        live = session.cluster.object(ROLLOUT, name)
     except CanaryError as error:
         raise UsageError(
             f"without a VERSION the live image is printed, but it cannot be read: {error.message}", hint=hint

@@ -251,10 +251,12 @@ def explained(session: "Session", error: NotFound) -> NotFound:
     name = session.resolved.rollout
     if not name or f"Rollout `{name}` not found" not in error.message:
         return error
+    from companyos_canary.cluster.kinds import NAMESPACE
+
     cluster = session.cluster
     try:
         names = cluster.rollout_names()
-        if not names and cluster.object("v1", "namespaces", cluster.namespace) is None:
+        if not names and cluster.object(NAMESPACE, cluster.namespace) is None:
             return NotFound(
                 f"namespace `{cluster.namespace}` does not exist", hint="choose one with -n, or create it first"
             )

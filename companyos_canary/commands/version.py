@@ -41,15 +41,10 @@ OUTPUT = Output((Versions,), partial=True)
 EXITS = (ExitCode.OK, ExitCode.FAILED, ExitCode.USAGE, ExitCode.DENIED)
 
 
-def elsewhere(cluster: Cluster, namespace: str) -> Cluster:
-    """The same cluster, another namespace."""
-    return Cluster(cluster.transport, namespace, cluster.context, timeout=cluster.timeout)
-
-
 def controllers(cluster: Cluster) -> list[Json]:
     """The Deployments of Argo Rollouts: the one of the usual name and namespace, else by label in all namespaces."""
-    there = elsewhere(cluster, CONTROLLER)
-    found = there.object(DEPLOYMENT.api_version, DEPLOYMENT.plural, CONTROLLER)
+    there = cluster.elsewhere(CONTROLLER)
+    found = there.object(DEPLOYMENT, CONTROLLER)
     return [found] if found else list(there.items(Selection(DEPLOYMENT, "", CONTROLLER_LABEL)))
 
 

@@ -24,7 +24,7 @@ from companyos_canary.model.quantity import parse_time
 from companyos_canary.units import duration
 
 INSTANCE = "argo-rollouts.argoproj.io/controller-instance-id"
-LEASE = "argo-rollouts-controller-lock"
+LEASE_NAME = "argo-rollouts-controller-lock"
 CONTROLLER = "argo-rollouts"
 TO_NOTICE = timedelta(seconds=30)
 _DEAD = timedelta(seconds=60)
@@ -219,7 +219,7 @@ def controller_gone(case: Case) -> Explanation | None:
         return elsewhere
     asked = asked_at(case)
     deployment = controller_of(case)
-    lease = lease_of(deployment, case.named("Lease", LEASE))
+    lease = lease_of(deployment, case.named("Lease", LEASE_NAME))
     renewed = case.age(at(lease, "spec", "renewTime")) if lease else None
     evidence = (
         *written(case)[:2],

@@ -12,7 +12,7 @@ from companyos_canary.argo.progress import progress_deadline
 from companyos_canary.diagnosis.case import Case, Explanation, at, condition, quote, quoted_weight
 from companyos_canary.diagnosis.control import (
     CONTROLLER,
-    LEASE,
+    LEASE_NAME,
     TO_NOTICE,
     asked_at,
     controller_of,
@@ -181,7 +181,7 @@ def not_observing(case: Case) -> Explanation | None:
     lost = case.rollout.observed and verb == "promote"  # which has its own answer
     if lost or not waits_for_controller(case) or asked is None or asked < TO_NOTICE:
         return None
-    lease = lease_of(controller_of(case), case.named("Lease", LEASE))
+    lease = lease_of(controller_of(case), case.named("Lease", LEASE_NAME))
     evidence = (*written(case), *quote("Lease", lease, "spec", "renewTime"))
     if case.rollout.observed:
         told = LOST_WRITE.told(case)

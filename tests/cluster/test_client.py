@@ -12,7 +12,7 @@ import yaml
 from companyos_canary.adapters import in_threads
 from companyos_canary.cluster import requests
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.kinds import ROLLOUT, selector_text
+from companyos_canary.cluster.kinds import CONFIGMAP, NAMESPACE, REPLICASET, ROLLOUT, Kind, selector_text
 from companyos_canary.errors import CanaryError, Conflict, CrdMissing, Forbidden, Invalid, NotFound, ServerError
 from companyos_canary.model.http import JSON_PATCH, MERGE_PATCH, Request, Response
 from companyos_canary.sandbox.api.access import Attributes
@@ -194,13 +194,13 @@ def test_rollouts_are_listed_by_namespace_and_name() -> None:
 
 def test_any_object_is_read_or_none() -> None:
     cluster, _ = made()
-    found = cluster.object("apps/v1", "replicasets", f"{NAME}-{builders.CANARY}")
+    found = cluster.object(REPLICASET, f"{NAME}-{builders.CANARY}")
     assert found
     assert found["kind"] == "ReplicaSet"
-    assert cluster.object("v1", "configmaps", "none") is None
-    assert cluster.object("v1", "namespaces", NS)
+    assert cluster.object(CONFIGMAP, "none") is None
+    assert cluster.object(NAMESPACE, NS)
     with pytest.raises(CrdMissing):
-        cluster.object("example.com/v1", "things", "x")
+        cluster.object(Kind("example.com/v1", "Thing", "things"), "x")
 
 
 def test_events_about_one_object_are_read() -> None:

@@ -21,7 +21,7 @@ def test_its_canary_yaml_is_a_good_one_and_short(tmp_path: Path) -> None:
     path = tmp_path / "canary.yaml"
     path.write_text(demo.CONFIG)
     settings = load_settings(path, None)
-    assert settings.namespace == demo.NAMESPACE
+    assert settings.namespace == demo.DEMO_NAMESPACE
     spans = [step.analysis.total_seconds() for step in settings.steps if step.analysis]
     assert (len(spans), sum(spans) < 20) == (3, True)
 
