@@ -102,7 +102,7 @@ def failed_metrics(snapshot: Snapshot) -> tuple[FailedMetric, ...]:
     runs = [r for r in snapshot.judging if r.phase in ("Failed", "Error", "Inconclusive")]
     if any(r.phase != "Inconclusive" for r in runs):
         runs = [r for r in runs if r.phase != "Inconclusive"]
-    elif not any(c.reason.startswith("Inconclusive") for c in rollout.pause_conditions):
+    elif not rollout.lacks_a_verdict:
         return ()
     return tuple(
         _failed(run, metric, result)

@@ -94,7 +94,7 @@ def _promoted_blue_green(before: Rollout, now: Rollout) -> Effect:
     (pre-promotion-inconclusive)."""
     if now.is_fully_promoted:
         return Effect.SEEN
-    if any(c.reason.startswith("Inconclusive") for c in before.pause_conditions):
+    if before.lacks_a_verdict:
         return Effect.SEEN if _pre_run(now) != _pre_run(before) else Effect.PENDING
     if now.pause_conditions:
         same = now.pause_conditions == before.pause_conditions

@@ -50,9 +50,14 @@ class Limit(Struct, frozen=True):
     def __str__(self) -> str:
         return f"{self.operator} {float_text(self.value)}"
 
+    @property
+    def is_upper(self) -> bool:
+        """A good value is below it."""
+        return self.operator in ("<", "<=")
+
     def holds(self, number: float) -> bool:
         """Whether a number is within the limit; NaN never is."""
-        if self.operator in ("<", "<="):
+        if self.operator in ("<", "<="):  # asked for every value: no second call
             return number < self.value or (self.operator == "<=" and number == self.value)
         return number > self.value or (self.operator == ">=" and number == self.value)
 
@@ -71,7 +76,7 @@ class Limit(Struct, frozen=True):
         if number is None or math.isnan(number):
             return None
         broken = not self.holds(number)
-        if self.operator in ("<", "<="):
+        if self.is_upper:
             found = number / self.value if self.value > 0 else math.inf
         elif 0 < self.value < 1:
             found = (1 - number) / (1 - self.value)
@@ -156,7 +161,7 @@ def _ordinal(n: int) -> str:
 def _read(numbers: list[float], found: _Compared) -> tuple[float, str]:
     """Of several numbers the one that a condition compares, and its word. NaN is within no limit, so it is the worst;
     the functions of the language see it as Go does, and are asked without it where there is another."""
-    upward = found.limit.operator in ("<", "<=")
+    upward = found.limit.is_upper
     missing = any(map(math.isnan, numbers))
     if found.reading == "worst" and missing:
         return math.nan, "worst"

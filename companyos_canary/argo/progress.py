@@ -8,7 +8,15 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from companyos_canary.argo.phase import CUTOVER, MORE_REPLICAS, Phase, shown_phase, tells_of_an_earlier_version
-from companyos_canary.argo.steps import WeightStep, max_weight, set_weight, steps_of, weight_step_at, weight_steps
+from companyos_canary.argo.steps import (
+    AT_ONCE,
+    WeightStep,
+    max_weight,
+    set_weight,
+    steps_of,
+    weight_step_at,
+    weight_steps,
+)
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.experiment import duration_of
 from companyos_canary.model.quantity import parse_duration, parse_time, percent_of, repeated, whole, whole_seconds
@@ -127,8 +135,8 @@ def activity(rollout: Rollout, phase: Phase) -> Activity:
     """What is going on, from the shown phase and the current step."""
     if rollout.aborted:
         return "aborted" if phase.word == "Degraded" else "aborting"
-    if _unobserved(rollout, phase):
-        return "unobserved"
+    if tells_of_an_earlier_version(rollout, phase) if rollout.observed else rollout.is_fully_promoted:
+        return "unobserved"  # a new spec while nothing was in progress, or a phase that is not of the newest version
     if phase.word == "Degraded":
         return "degraded"
     if phase.word == "Healthy":
@@ -137,7 +145,7 @@ def activity(rollout: Rollout, phase: Phase) -> Activity:
         return "held"
     if rollout.promote_full and not rollout.is_fully_promoted:
         return "finishing"
-    if any(c.reason.startswith("Inconclusive") for c in rollout.pause_conditions):
+    if rollout.lacks_a_verdict:
         return "inconclusive"
     if rollout.blue_green and not rollout.is_fully_promoted:
         return _blue_green_activity(rollout.blue_green, phase)
@@ -145,13 +153,6 @@ def activity(rollout: Rollout, phase: Phase) -> Activity:
     if step is None:
         return "waiting" if phase.word == "Paused" else "finishing"
     return _at_step(step, phase)
-
-
-def _unobserved(rollout: Rollout, phase: Phase) -> bool:
-    """A new spec while nothing was in progress, or a phase that is not of the newest version yet."""
-    if not rollout.observed:
-        return rollout.is_fully_promoted
-    return tells_of_an_earlier_version(rollout, phase)
 
 
 def _blue_green_activity(state: BlueGreen, phase: Phase) -> Activity:
@@ -199,10 +200,7 @@ def _length(step: Step, analysis: timedelta | None) -> timedelta | None:
             return analysis
         case "experiment":
             return duration_of(step.raw["experiment"])
-    return timedelta() if step.kind in _AT_ONCE else None
-
-
-_AT_ONCE = ("setWeight", "setCanaryScale", "setHeaderRoute", "setMirrorRoute")
+    return timedelta() if step.kind in AT_ONCE else None
 
 
 def run_length(run: AnalysisRun) -> timedelta | None:
@@ -426,14 +424,10 @@ def _of_blue_green(rollout: Rollout, measured: int, planned: int) -> Skipped:
     left = list(state.analyses)
     switched = state.active == rollout.current_hash
     judged = state.pre_run is not None and state.run is not state.pre_run
-    if "prePromotionAnalysis" in left and (switched or (judged and not _inconclusive(rollout))):
+    if "prePromotionAnalysis" in left and (switched or (judged and not rollout.lacks_a_verdict)):
         left.remove("prePromotionAnalysis")
     waits = bool(rollout.pause_conditions) or (not state.promotes_itself and not switched)
     return Skipped((), len(left), int(waits), measured if planned else 0, planned)
-
-
-def _inconclusive(rollout: Rollout) -> bool:
-    return any(c.reason.startswith("Inconclusive") for c in rollout.pause_conditions)
 
 
 def _background(rollout: Rollout) -> int:

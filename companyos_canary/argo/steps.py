@@ -11,6 +11,8 @@ from companyos_canary.model.rollout import Rollout, Step
 from companyos_canary.model.row import INSIDE, Percent
 
 FULL_WEIGHT = 100
+AT_ONCE = ("setWeight", "setCanaryScale", "setHeaderRoute", "setMirrorRoute")
+"""The kinds of steps that wait for nothing but pods."""
 
 
 def step_count(rollout: Rollout) -> int:

@@ -79,10 +79,10 @@ def _stands_still(live: Rollout, now: datetime) -> bool:
     phase = shown_phase(live)
     if phase.word == "Degraded":
         return not tells_of_an_earlier_version(live, phase)
-    if any(p.reason.startswith("Inconclusive") for p in live.pause_conditions):
+    if live.lacks_a_verdict:
         return True
-    moved = [c.updated_at for c in live.conditions if c.type == "Progressing" and c.updated_at]
-    return phase.word == "Progressing" and bool(moved) and now - max(moved) > _LONG
+    moved = live.progressed_at
+    return phase.word == "Progressing" and moved is not None and now - moved > _LONG
 
 
 def _why(session: base.Session, live: Rollout, now: datetime) -> Diagnosis | None:

@@ -8,7 +8,6 @@ from datetime import timedelta
 from msgspec import Struct
 
 from companyos_canary.analysis import evidence
-from companyos_canary.argo.cause import aborted_by_analysis
 from companyos_canary.argo.limits import Limit, decided_of, limit_of, unit_of
 from companyos_canary.diagnosis.case import Case, Explanation, at, once, quote, short
 from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
@@ -91,6 +90,24 @@ class FailedVerdict(Struct, frozen=True):
     def limit(self) -> Limit | None:
         return limit_of(self.metric.success_condition, self.metric.failure_condition)
 
+    @property
+    def query(self) -> str:
+        """As it was asked; as it is written in the run until then."""
+        return self.result.query or self.metric.query
+
+    @property
+    def query_field(self) -> tuple[Evidence, ...]:
+        return self.field("metadata", "ResolvedPrometheusQuery") or self.asked("provider", "prometheus", "query")
+
+    @property
+    def condition(self) -> tuple[Evidence, ...]:
+        return self.asked("successCondition") or self.asked("failureCondition")
+
+    def measured(self, phase: str, *path: str) -> tuple[Evidence, ...]:
+        """A field of the newest measurement with that verdict."""
+        place = self.newest(phase)
+        return () if place is None else self.field("measurements", place, *path)
+
     def newest(self, phase: str) -> int | None:
         """The place of the newest measurement with that verdict."""
         found = [n for n, m in enumerate(self.result.measurements) if m.phase == phase]
@@ -131,16 +148,11 @@ def verdicts(case: Case, *phases: str) -> tuple[FailedVerdict, ...]:
     """The metrics that ended a run of this attempt with one of these verdicts, newest run first."""
     return tuple(
         verdict
-        for run in reversed(_judging(case))
+        for run in reversed(case.snapshot.judging)
         if run.phase in phases
         for verdict in _of_run(run)
         if verdict.result.phase == run.phase and not verdict.result.dry_run
     )
-
-
-def _judging(case: Case) -> tuple[AnalysisRun, ...]:
-    """The runs of this attempt; after an abort those of which it was the end."""
-    return case.snapshot.judging
 
 
 def _of_run(run: AnalysisRun) -> Iterator[FailedVerdict]:
@@ -150,34 +162,28 @@ def _of_run(run: AnalysisRun) -> Iterator[FailedVerdict]:
             yield FailedVerdict(run, metric, result, place)
 
 
-def ended_by_analysis(case: Case) -> bool:
-    return aborted_by_analysis(case.snapshot)
-
-
 def failed(case: Case) -> Explanation | None:
     """An analysis that ended Failed, on a value."""
-    if not ended_by_analysis(case):
+    if not case.ended_by_analysis:
         return None
     for verdict in verdicts(case, "Failed"):
-        value = verdict.value("Failed")
         if not verdict.says_nothing("Failed"):
-            return _failed(case, verdict, value)
+            return _failed(case, verdict)
     return None
 
 
-def _failed(case: Case, verdict: FailedVerdict, value: str) -> Explanation:
-    result, place = verdict.result, verdict.newest("Failed")
-    limit = verdict.limit
-    number = decided_of(verdict.metric, value).number
+def _failed(case: Case, verdict: FailedVerdict) -> Explanation:
+    result, limit = verdict.result, verdict.limit
+    value, number = verdict.value("Failed"), verdict.number("Failed")
     unit = unit_of(result.name, limit)
     wanted = f" (limit {limit_text(limit, unit)})" if limit and number is not None else ""
     said = said_text(result.name, number, unit, limit=limit) if number is not None else _as_text(verdict, value)
     bad = max(result.failed, sum(1 for m in result.measurements if m.phase == "Failed"))
     because = f"{result.name} {said}{wanted} in {bad} of {result.taken} measurements{_over(number, limit)}"
     evidence = (
-        *(verdict.field("measurements", place, "value") if place is not None and value else ()),
-        *(verdict.field("measurements", place, "metadata", "job-name") if place is not None else ()),
-        *(verdict.asked("successCondition") or verdict.asked("failureCondition")),
+        *(verdict.measured("Failed", "value") if value else ()),
+        *verdict.measured("Failed", "metadata", "job-name"),
+        *verdict.condition,
         *verdict.field("failed"),
         *quote("AnalysisRun", verdict.raw, "status", "message"),
     )
@@ -191,10 +197,10 @@ def _as_text(verdict: FailedVerdict, value: str) -> str:
 
 def _over(number: float | None, limit: Limit | None) -> str:
     """How far over; empty if it is less than half as much again."""
-    if number is None or limit is None or not limit.value or not math.isfinite(number) or number <= 0:
+    if number is None or limit is None or not limit.is_upper or not limit.value or not math.isfinite(number):
         return ""
-    times = number / limit.value if limit.operator.startswith("<") else limit.value / number
-    return f", {times:.1f} times as much as allowed" if times >= 1.5 and limit.operator.startswith("<") else ""
+    times = number / limit.value
+    return f", {times:.1f} times as much as allowed" if number > 0 and times >= 1.5 else ""
 
 
 def error(id_: str) -> Callable[[Case], Explanation | None]:
@@ -205,7 +211,7 @@ def error(id_: str) -> Callable[[Case], Explanation | None]:
         for verdict in _erring(case):
             if kind_of(verdict.message()) == id_:
                 return _could_not(case, verdict, id_)
-        for run in _judging(case) if ended_by_analysis(case) else ():
+        for run in case.snapshot.judging if case.ended_by_analysis else ():
             if run.phase == "Error" and not run.results and kind_of(run.message) == id_:
                 evidence = (*quote("AnalysisRun", run.raw, "status", "message"),)
                 why = f"the analysis could not start: {short(run.message)}"
@@ -218,11 +224,11 @@ def error(id_: str) -> Callable[[Case], Explanation | None]:
 
 @once
 def _erring(case: Case) -> tuple[FailedVerdict, ...]:
-    if ended_by_analysis(case):
+    if case.ended_by_analysis:
         return verdicts(case, "Error")
     if case.rollout.aborted:
         return ()
-    running = (run for run in _judging(case) if not run.is_finished)
+    running = (run for run in case.snapshot.judging if not run.is_finished)
     return tuple(v for run in running for v in _of_run(run) if _failed_twice(v.result) and not v.result.dry_run)
 
 
@@ -270,20 +276,20 @@ def kind_of(message: str) -> str:
 
 
 def _could_not(case: Case, verdict: FailedVerdict, id_: str) -> Explanation:
-    result, place = verdict.result, verdict.newest("Error")
+    result = verdict.result
     said = short(_bare(verdict.message()))
     tries = sum(1 for m in result.measurements if m.phase == "Error")
     says = _SAYS[id_]
     if verdict.provider not in ("", "prometheus"):
         says = says.replace("Prometheus", f"the provider ({verdict.provider})")
     why = said if said and id_ == "analysis-error" else f"{says}: {said}" if said else says
-    if ended_by_analysis(case):
+    if case.ended_by_analysis:
         because = f"{result.name} could not be measured: {why}"
         sentence = f"{case.version} was rolled back because {because}"
     else:
         sentence = because = f"{result.name} could not be measured in the last {tries} tries: {why}"
     evidence = (
-        *(verdict.field("measurements", place, "message") if place is not None else verdict.field("message")),
+        *(verdict.field("message") if verdict.newest("Error") is None else verdict.measured("Error", "message")),
         *verdict.field("consecutiveError"),
         *verdict.asked("provider", "prometheus", "address"),
         *(verdict.asked("provider", "prometheus", "query") if id_ in ("bad-query", "no-data") else ()),
@@ -314,7 +320,7 @@ def _to_look(case: Case, run: AnalysisRun) -> str:
 
 def _holding(case: Case) -> tuple[FailedVerdict, ...]:
     """The metrics without a verdict that hold the rollout now."""
-    if not any(p.reason.startswith("Inconclusive") for p in case.rollout.pause_conditions):
+    if not case.rollout.lacks_a_verdict:
         return ()
     return verdicts(case, "Inconclusive")
 
@@ -323,7 +329,7 @@ def _holding(case: Case) -> tuple[FailedVerdict, ...]:
 def without_data(case: Case) -> tuple[tuple[FailedVerdict, str], ...]:
     """Metrics whose verdict is about no number at all, with the phase of that measurement."""
     found = [(v, "Inconclusive") for v in _holding(case) if v.says_nothing("Inconclusive")]
-    if ended_by_analysis(case):
+    if case.ended_by_analysis:
         found += [(v, "Failed") for v in verdicts(case, "Failed") if v.says_nothing("Failed")]
         found += [(v, "Error") for v in verdicts(case, "Error") if kind_of(v.message()) == "no-data"]
     else:
@@ -342,17 +348,15 @@ def about_nothing(
     case: Case, verdict: FailedVerdict, phase: str, why: str, more: tuple[Evidence, ...] = ()
 ) -> Explanation:
     """The sentence of a verdict without data, with the reason that is known for it."""
-    name, place = verdict.result.name, verdict.newest(phase)
+    name = verdict.result.name
     outcome = "waits for a person" if phase == "Inconclusive" else "was rolled back"
-    if phase == "Error" and not ended_by_analysis(case):
+    if phase == "Error" and not case.ended_by_analysis:
         outcome = "has no verdict yet"
-    value = verdict.field("measurements", place, "value") if place is not None else ()
-    message = verdict.field("measurements", place, "message") if place is not None else ()
     evidence = (
-        *(value or message),
+        *(verdict.measured(phase, "value") or verdict.measured(phase, "message")),
         *more,
-        *(verdict.field("metadata", "ResolvedPrometheusQuery") or verdict.asked("provider", "prometheus", "query")),
-        *(verdict.asked("successCondition") or verdict.asked("failureCondition")),
+        *verdict.query_field,
+        *verdict.condition,
     )
     because = f"{name} has no data: {why}"
     return Explanation(f"{case.version} {outcome} because {because}", evidence, case.command("metrics"), because)
@@ -367,9 +371,7 @@ def inconclusive(case: Case) -> Explanation | None:
     ]
     few = too_few_sentence(scarce, len(holding[0].run.metrics)) if holding else ""
     for verdict in holding:
-        value, place = verdict.value("Inconclusive"), verdict.newest("Inconclusive")
-        limit = verdict.limit
-        number = decided_of(verdict.metric, value).number
+        limit, number = verdict.limit, verdict.number("Inconclusive")
         text = said_text(verdict.result.name, number, unit_of(verdict.result.name, limit), limit=limit)
         behind = " behind a pause step" if len(case.rollout.pause_conditions) > 1 else ""
         because = few or f"{verdict.result.name} was {text}, which neither passes nor fails"
@@ -378,7 +380,7 @@ def inconclusive(case: Case) -> Explanation | None:
             state = "has no verdict, and the controller runs its experiment again"  # recorded: experiment-inconclusive
         sentence = f"{case.version} {state}{': ' if few else ' because '}{because}"
         shown = (
-            *(verdict.field("measurements", place, "value") if place is not None else ()),
+            *verdict.measured("Inconclusive", "value"),
             *verdict.asked("successCondition"),
             *verdict.asked("failureCondition"),
             *verdict.field("inconclusive"),
@@ -406,7 +408,11 @@ def _not_started(case: Case) -> tuple[bool, Explanation] | None:
     step, index = rollout.current_step, rollout.step_index
     if rollout.aborted or step is None or step.kind != "analysis" or rollout.paused or rollout.pause_conditions:
         return None
-    if rollout.step_run or any(r.step_index == index for r in _judging(case)) or case.snapshot.denied("analysisruns"):
+    if (
+        rollout.step_run
+        or any(r.step_index == index for r in case.snapshot.judging)
+        or case.snapshot.denied("analysisruns")
+    ):
         return None
     if not rollout.observed or rollout.status_phase != "Progressing":
         return None
@@ -415,7 +421,7 @@ def _not_started(case: Case) -> tuple[bool, Explanation] | None:
         return None
     path = ("spec", "strategy", "canary", "steps", index or 0, "analysis")
     templates = at(rollout.raw, *path, "templates") or []
-    evidence = (*quote("Rollout", rollout.raw, "status", "currentStepIndex"),)
+    evidence = case.status("currentStepIndex")
     missing = False
     why = "its arguments may name a field that does not exist, or the controller may not create AnalysisRuns"
     if not templates:
@@ -425,9 +431,9 @@ def _not_started(case: Case) -> tuple[bool, Explanation] | None:
         if field and not _exists(rollout.raw, str(field)):
             why = f"its argument {argument.get('name')} refers to {field}, which the Rollout does not have"
             missing = True
-            evidence += quote("Rollout", rollout.raw, *path, "args", n, "valueFrom", "fieldRef", "fieldPath")
+            evidence += case.field(*path, "args", n, "valueFrom", "fieldRef", "fieldPath")
     sentence = f"the analysis of this step has not started for {duration(since)}: {why}"
-    evidence += quote("Rollout", rollout.raw, *path, "templates", 0, "templateName")
+    evidence += case.field(*path, "templates", 0, "templateName")
     return missing, Explanation(sentence, evidence, case.command("get"))
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from companyos_canary.argo.cause import aborted_by_analysis
 from companyos_canary.argo.patches.record import action_of, record_of
 from companyos_canary.model.http import Fields
 from companyos_canary.model.image import HASH_LABEL, image_of, version
@@ -121,6 +122,18 @@ class Case(Struct, frozen=True, dict=True):
         )
         return iter(sorted(about, key=event_time, reverse=True))
 
+    def field(self, *path: str | int) -> tuple[Evidence, ...]:
+        """A field of the Rollout as evidence."""
+        return quote("Rollout", self.rollout.raw, *path)
+
+    def status(self, *names: str) -> tuple[Evidence, ...]:
+        """These fields of the Rollout's status, in this order."""
+        return tuple(e for name in names for e in self.field("status", name))
+
+    def field_of(self, kind: str, name: str, *path: str | int) -> tuple[Evidence, ...]:
+        """A field of another object that was read."""
+        return quote(kind, self.named(kind, name), *path)
+
     def command(self, verb: str, argument: str = "") -> str:
         """A command line of ours that can be copied."""
         return self.place.command(verb, argument)
@@ -134,11 +147,15 @@ class Case(Struct, frozen=True, dict=True):
         at = moment if isinstance(moment, datetime) else parse_time(moment)
         return max(self.now - at, timedelta()) if at else None
 
+    @cached_property
+    def ended_by_analysis(self) -> bool:
+        """Whether the update was aborted by an analysis of it."""
+        return aborted_by_analysis(self.snapshot)
+
     @property
     def since_progress(self) -> timedelta | None:
         """How long ago the controller last saw progress."""
-        times = [c.updated_at for c in self.rollout.conditions if c.type == "Progressing" and c.updated_at]
-        return self.age(max(times)) if times else None
+        return self.age(self.rollout.progressed_at)
 
     def with_more(self, kind: str, found: Sequence[Fields]) -> "Case":
         """The same with objects that were read later."""
@@ -229,10 +246,8 @@ def labels_lacking(rollout: Rollout, service: Fields | None) -> tuple[tuple[str,
     return tuple((k, v) for k, v in selector.items() if k != HASH_LABEL and labels.get(k) != v)
 
 
-def quoted_weight(rollout: Rollout) -> tuple[Evidence, ...]:
-    """The weight that the controller has set."""
-    return quote("Rollout", rollout.raw, "status", "canary", "weights", "canary", "weight")
-
+WEIGHT_SET = ("status", "canary", "weights", "canary", "weight")
+"""Where a Rollout has the weight that the controller has set."""
 
 UsedTemplate = tuple[str, str]
 """Kind and name of an AnalysisTemplate or a ClusterAnalysisTemplate."""
@@ -260,6 +275,12 @@ def condition(obj: Fields | None, type_: str) -> tuple[int, Fields] | None:
         if found.get("type") == type_:
             return index, found
     return None
+
+
+def is_true(obj: Fields | None, type_: str) -> bool:
+    """Whether a status condition is True."""
+    found = condition(obj, type_)
+    return found is not None and found[1].get("status") == "True"
 
 
 def event_time(event: Fields) -> str:

@@ -220,15 +220,14 @@ def _limit(pod: Fields, container: str) -> tuple[Evidence, ...]:
 
 def initialising(case: Case, pod: Fields) -> Trouble | None:
     """An init container that has run for longer than the progress deadline: it waits for something."""
-    declared = at(pod, "spec", "initContainers") or []
-    sidecars = {c.get("name") for c in declared if c.get("restartPolicy") == "Always"}
+    sidecars = _sidecars(pod)
     for index, status in enumerate(at(pod, "status", "initContainerStatuses") or []):
         path, name = ("status", "initContainerStatuses", index), str(status.get("name", ""))
         running = case.age(at(status, "state", "running", "startedAt"))
         if name in sidecars or running is None or running < max(UNREADY, progress_deadline(case.rollout)):
             continue
         evidence = quote("Pod", pod, *path, "state", "running", "startedAt")
-        evidence += quote("Rollout", case.rollout.raw, "spec", "progressDeadlineSeconds")
+        evidence += case.field("spec", "progressDeadlineSeconds")
         sentence = f"init container {name} has been running for {duration(running)} and has not finished"
         return Trouble("init-container", pod, sentence, evidence, name)
     return None
@@ -255,10 +254,15 @@ def not_ready(case: Case, pod: Fields) -> Trouble | None:
     return None
 
 
+def _sidecars(pod: Fields) -> set[str]:
+    """The init containers that run as long as the pod does."""
+    declared = at(pod, "spec", "initContainers") or []
+    return {str(c.get("name")) for c in declared if c.get("restartPolicy") == "Always"}
+
+
 def _for_good(pod: Fields) -> Iterator[tuple[tuple[str, str, int], Fields]]:
     """The statuses of the containers that run as long as the pod does, sidecars among the init containers too."""
-    declared = at(pod, "spec", "initContainers") or []
-    sidecars = {c.get("name") for c in declared if c.get("restartPolicy") == "Always"}
+    sidecars = _sidecars(pod)
     for key in ("containerStatuses", "initContainerStatuses"):
         for index, status in enumerate(at(pod, "status", key) or []):
             if key == "containerStatuses" or status.get("name") in sidecars:

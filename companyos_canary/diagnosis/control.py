@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from companyos_canary.argo.phase import invalid_spec, shown_phase, tells_of_an_earlier_version
@@ -27,7 +27,7 @@ INSTANCE = "argo-rollouts.argoproj.io/controller-instance-id"
 LEASE_NAME = "argo-rollouts-controller-lock"
 CONTROLLER = "argo-rollouts"
 TO_NOTICE = timedelta(seconds=30)
-_DEAD = timedelta(seconds=60)
+LEASE_LASTS = timedelta(seconds=60)  # a controller renews its lease every few seconds
 _GITOPS = {"argocd": "Argo CD", "argocd-controller": "Argo CD", "argocd-application-controller": "Argo CD"}
 _GITOPS |= {"kustomize-controller": "Flux", "helm-controller": "Flux"}
 _TRACKING = ("argocd.argoproj.io/tracking-id", "kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name")
@@ -44,10 +44,7 @@ def spec_invalid(case: Case) -> Explanation | None:
     why = f"{missing[1]} {missing[2]} does not exist" if missing else short(_INVALID.sub("", message))
     sentence = f"the controller refuses the spec and changes nothing until it is corrected: {why}"
     path = ("status", "conditions", found[0])
-    evidence = (
-        *quote("Rollout", case.rollout.raw, *path, "message"),
-        *quote("Rollout", case.rollout.raw, *path, "lastTransitionTime"),
-    )
+    evidence = (*case.field(*path, "message"), *case.field(*path, "lastTransitionTime"))
     return Explanation(sentence, evidence, case.command("get"))
 
 
@@ -81,9 +78,9 @@ def written(case: Case) -> tuple[Evidence, ...]:
         newest = Evidence(
             f"{ref.get('kind')}/{ref.get('name')}", "metadata.generation", case.rollout.workload_generation or 0
         )
-        return (newest, *quote("Rollout", case.rollout.raw, "status", "workloadObservedGeneration"))
-    generation = () if case.rollout.observed else quote("Rollout", case.rollout.raw, "metadata", "generation")
-    return (*generation, *(e for f in fields for e in quote("Rollout", case.rollout.raw, "status", f)))
+        return (newest, *case.status("workloadObservedGeneration"))
+    generation = () if case.rollout.observed else case.field("metadata", "generation")
+    return (*generation, *case.status(*fields))
 
 
 def asked_at(case: Case) -> timedelta | None:
@@ -110,7 +107,7 @@ def not_ours(case: Case) -> Explanation | None:
     if ids is None:
         return None
     theirs, evidence = ids
-    evidence += quote("Rollout", case.rollout.raw, "metadata", "labels", INSTANCE)
+    evidence += case.field("metadata", "labels", INSTANCE)
     who = f"the controller looks after instance id {theirs!r}" if theirs else "the controller has no instance id"
     label = f"this Rollout has {mine!r}" if mine else "this Rollout has none"
     return Explanation(f"no controller looks after this Rollout: {who}, and {label}", evidence, case.command("get"))
@@ -126,6 +123,11 @@ def lease_of(deployment: Fields | None, lease: Fields | None) -> Fields | None:
     """The Lease of the usual name, unless the controller has an instance id: since 1.10 it writes to another one then,
     and this one may be of a controller before it (upstream controller/controller.go leaseLockName)."""
     return None if deployment is not None and instance_id(deployment) else lease
+
+
+def since_renewed(lease: Fields | None, now: datetime) -> timedelta | None:
+    renewed = parse_time(at(lease, "spec", "renewTime"))
+    return max(now - renewed, timedelta()) if renewed else None
 
 
 def instance_id(deployment: Fields) -> str | None:
@@ -175,9 +177,9 @@ def looks_elsewhere(case: Case) -> Explanation | None:
     written = _flag(deployment or {}, "--namespaced")
     evidence = (
         *(written[1] if written else ()),
-        *quote("Rollout", case.rollout.raw, "metadata", "namespace"),
-        *quote("Rollout", case.rollout.raw, "metadata", "generation"),
-        *quote("Rollout", case.rollout.raw, "status", "observedGeneration"),
+        *case.field("metadata", "namespace"),
+        *case.field("metadata", "generation"),
+        *case.status("observedGeneration"),
     )
     return Explanation(sentence, evidence, f"kubectl -n {CONTROLLER} get deployment {CONTROLLER} -o yaml")
 
@@ -220,7 +222,7 @@ def controller_gone(case: Case) -> Explanation | None:
     asked = asked_at(case)
     deployment = controller_of(case)
     lease = lease_of(deployment, case.named("Lease", LEASE_NAME))
-    renewed = case.age(at(lease, "spec", "renewTime")) if lease else None
+    renewed = since_renewed(lease, case.now)
     evidence = (
         *written(case)[:2],
         *quote("Deployment", deployment, "spec", "replicas"),
@@ -229,7 +231,7 @@ def controller_gone(case: Case) -> Explanation | None:
     )
     where = "kubectl -n argo-rollouts get deployment,pods"
     stopped = deployment is not None and not at(deployment, "status", "availableReplicas")
-    silent = renewed is not None and renewed > _DEAD
+    silent = renewed is not None and renewed > LEASE_LASTS
     if (stopped or silent) and not _settled(case):
         since = f"; it last renewed its lease {duration(renewed)} ago" if renewed is not None and silent else ""
         return Explanation(f"the Argo Rollouts controller is not running{since}", evidence, where)
@@ -302,7 +304,7 @@ def superseded(case: Case) -> Explanation | None:
     replaced = case.named("ReplicaSet", old[0].name) if old else None
     evidence = (
         *_image(case),
-        *quote("Rollout", case.rollout.raw, "metadata", "annotations", REVISION),
+        *case.field("metadata", "annotations", REVISION),
         *quote("ReplicaSet", replaced, "metadata", "annotations", REVISION),
         *quote("ReplicaSet", replaced, "spec", "replicas"),
     )
@@ -313,14 +315,8 @@ def spec_on_aborted(case: Case) -> Explanation | None:
     """Asked about the stable version after an abort: it serves, and the spec still has the version that was aborted."""
     if not case.wanted or not _serves(case):
         return None
-    rollout = case.rollout
     because = f"the Rollout stays Degraded because its spec still has {case.version}, which was aborted"
-    evidence = (
-        *_image(case),
-        *quote("Rollout", rollout.raw, "status", "abort"),
-        *quote("Rollout", rollout.raw, "status", "stableRS"),
-        *quote("Rollout", rollout.raw, "status", "message"),
-    )
+    evidence = (*_image(case), *case.status("abort", "stableRS", "message"))
     return Explanation(f"{case.wanted} serves, and {because}", evidence, case.command("undo"), because)
 
 
@@ -332,5 +328,5 @@ def _serves(case: Case) -> bool:
 def _image(case: Case) -> tuple[Evidence, ...]:
     for n, c in enumerate(at(case.rollout.raw, "spec", "template", "spec", "containers") or []):
         if case.container in (None, c.get("name")):
-            return quote("Rollout", case.rollout.raw, "spec", "template", "spec", "containers", n, "image")
+            return case.field("spec", "template", "spec", "containers", n, "image")
     return ()

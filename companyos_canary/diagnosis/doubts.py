@@ -14,7 +14,6 @@ from companyos_canary.diagnosis.nodata import (
     failing,
     own_matchers,
     part_of,
-    query_of,
     question_without_data,
     stable_is_as_bad,
     stable_question,
@@ -36,12 +35,7 @@ _FEW_LOOKS = 2  # so many crossings in a row may still be chance
 
 def rolled_back(case: Case, verdict: FailedVerdict, because: str, more: tuple[Evidence, ...], verb: str) -> Explanation:
     """What every one of these says: the value, its limit, and what speaks against it."""
-    place = verdict.newest("Failed")
-    evidence = (
-        *(verdict.field("measurements", place, "value") if place is not None else ()),
-        *(verdict.asked("successCondition") or verdict.asked("failureCondition")),
-        *more,
-    )
+    evidence = (*verdict.measured("Failed", "value"), *verdict.condition, *more)
     return Explanation(f"{case.version} was rolled back because {because}", evidence, case.command(verb), because)
 
 
@@ -51,25 +45,25 @@ def in_another_unit(case: Case) -> Explanation | None:
     value = verdict.number("Failed") if verdict else None
     if verdict is None or value is None or verdict.limit is None or not math.isfinite(value):
         return None
-    query = query_of(verdict)
+    query = verdict.query
     why = next((w for factor, w in _units(query, verdict.limit, value) if verdict.limit.holds(value * factor)), "")
     if not why:
         return None
     because = f"{verdict.result.name} {value:.6g} was compared with the limit {verdict.limit}: {why}"
-    return rolled_back(case, verdict, because, _query(verdict), "metrics")
+    return rolled_back(case, verdict, because, verdict.query_field, "metrics")
 
 
 def _units(query: str, limit: Limit, value: float) -> Iterator[tuple[float, str]]:
     """By what the value has to be multiplied to be in the limit's unit, and how the query shows that."""
     thousand = bool(_THOUSAND.search(query))
-    if limit.value < value / 20 and limit.operator.startswith("<"):
+    if limit.value < value / 20 and limit.is_upper:
         if _MILLIS.search(query) and not thousand:
             yield 1e-3, "the query answers in milliseconds, and the limit is in seconds"
         if _SECONDS.search(query) and not _MILLIS.search(query) and thousand:
             yield 1e-3, "the query turns seconds into milliseconds, and the limit is in seconds"
-    if _HUNDRED.search(query) and limit.value <= 1 and limit.operator.startswith("<"):
+    if _HUNDRED.search(query) and limit.value <= 1 and limit.is_upper:
         yield 1e-2, "the query answers in percent, and the limit is a share between 0 and 1"
-    percent = limit.operator.startswith(">") and 1 < limit.value <= 100 and 0 < value <= 1
+    percent = not limit.is_upper and 1 < limit.value <= 100 and 0 < value <= 1
     if percent and "/" in query and not _HUNDRED.search(query):
         yield 1e2, "the query answers with a share between 0 and 1, and the limit is in percent"
 
@@ -77,7 +71,7 @@ def _units(query: str, limit: Limit, value: float) -> Iterator[tuple[float, str]
 def who_answers(case: Case) -> str:
     """The question for the services that a query counts; empty where it names its own."""
     verdict = failing(case)
-    part = part_of(query_of(verdict)) if verdict else None
+    part = part_of(verdict.query) if verdict else None
     if part is None or own_matchers(part.matchers):
         return ""
     return f"group by (namespace, pod, app, service) ({part.metric}{part.matchers})"
@@ -95,7 +89,7 @@ def several_apps(case: Case) -> Explanation | None:
     more = f" and {len(found) - _MOST} more" if len(found) > _MOST else ""
     what = f"{', '.join(sorted(found)[:_MOST])}{more}"
     because = f"the query of {verdict.result.name} also counts {what}: its value is not that of {case.version} alone"
-    told = (*_query(verdict), Evidence("Prometheus", question, len(answer.labels)))
+    told = (*verdict.query_field, Evidence("Prometheus", question, len(answer.labels)))
     return rolled_back(case, verdict, because, told, "metrics")
 
 
@@ -144,7 +138,7 @@ def on_earlier_canary(case: Case) -> Explanation | None:
     """The query tells the canary by its label alone, and the window holds the requests of the canary before it."""
     verdict = failing(case)
     since = _window_began(verdict) if verdict else None
-    if verdict is None or since is None or not tells_canary_alone(query_of(verdict)):
+    if verdict is None or since is None or not tells_canary_alone(verdict.query):
         return None
     rollout = case.rollout
     for run in reversed(case.snapshot.runs):
@@ -156,7 +150,7 @@ def on_earlier_canary(case: Case) -> Explanation | None:
                 f"{verdict.result.name} was measured over requests of the canary before it, too: it is asked for "
                 f"by the label canary alone, and its window of {_window(verdict)} begins before that one ended"
             )
-            return rolled_back(case, verdict, because, (*_ended(run), *_query(verdict)), _next(case, verdict))
+            return rolled_back(case, verdict, because, (*_ended(run), *verdict.query_field), _next(case, verdict))
     return None
 
 
@@ -171,13 +165,13 @@ def how_many(case: Case) -> str:
     verdict = failing(case)
     if verdict is None or not _is_share(verdict):
         return ""
-    part = part_of(query_of(verdict))
+    part = part_of(verdict.query)
     return part.requests if part else ""
 
 
 def _is_share(verdict: FailedVerdict) -> bool:
-    query, limit, value = query_of(verdict), verdict.limit, verdict.number("Failed")
-    if limit is None or value is None or not limit.operator.startswith("<") or not 0 < limit.value < 1:
+    query, limit, value = verdict.query, verdict.limit, verdict.number("Failed")
+    if limit is None or value is None or not limit.is_upper or not 0 < limit.value < 1:
         return False
     looks = sum(1 for m in verdict.result.measurements if m.phase == "Failed")
     divided = "/" in query and "quantile" not in query and not is_row(query)
@@ -220,7 +214,7 @@ def _measured_at(verdict: FailedVerdict) -> datetime | None:
 
 
 def _window(verdict: FailedVerdict) -> str:
-    part = part_of(query_of(verdict))
+    part = part_of(verdict.query)
     return part.window if part else ""
 
 
@@ -232,10 +226,6 @@ def _window_began(verdict: FailedVerdict) -> datetime | None:
     except ValueError:
         return None
     return at - span if at and span else None
-
-
-def _query(verdict: FailedVerdict) -> tuple[Evidence, ...]:
-    return verdict.field("metadata", "ResolvedPrometheusQuery") or verdict.asked("provider", "prometheus", "query")
 
 
 def _ended(run: AnalysisRun) -> tuple[Evidence, ...]:

@@ -8,10 +8,17 @@ from typing import Any
 from companyos_canary.argo.replicas import abort_delay, is_dynamic, strategy
 from companyos_canary.argo.rights import Right
 from companyos_canary.diagnosis.case import at
-from companyos_canary.diagnosis.control import CONTROLLER, INSTANCE, instance_id, lease_of, watched_namespace
+from companyos_canary.diagnosis.control import (
+    CONTROLLER,
+    INSTANCE,
+    LEASE_LASTS,
+    instance_id,
+    lease_of,
+    since_renewed,
+    watched_namespace,
+)
 from companyos_canary.diagnosis.readiness import Check, Mark
 from companyos_canary.model.http import Fields
-from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import GATEWAY, Rollout
 from companyos_canary.units import duration as span
 
@@ -23,7 +30,6 @@ _OLDEST = (1, 8)  # conditions of several numbers, by which the form `evidence` 
 _SINCE_1_8 = "consecutiveSuccessLimit"  # a field of a metric
 _UPDATE = "apply the CRDs of the release of Argo Rollouts that runs"
 _SKEW, _WRONG_CLOCK = timedelta(seconds=5), timedelta(minutes=1)
-_DEAD = timedelta(seconds=60)  # a controller renews its lease every few seconds
 _RELEASE_TAKES = timedelta(hours=1)
 _RELEASE = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
@@ -104,8 +110,8 @@ def unknown_fields(value: Any, schema: Any, path: str) -> Iterator[str]:
 def controller(deployments: Sequence[Fields], lease: Fields | None, now: datetime) -> Check:
     """The controllers that were found; the one of the usual name and namespace counts first."""
     if not deployments:
-        renewed = _renewed(lease, now)
-        if renewed is not None and renewed <= _DEAD:
+        renewed = since_renewed(lease, now)
+        if renewed is not None and renewed <= LEASE_LASTS:
             return Check("controller", "ok", "the Argo Rollouts controller renews its lease; its version is not known")
         return Check(
             "controller", "unknown", NO_CONTROLLER, "see `kubectl get deployments -A -l " + CONTROLLER_LABEL + "`"
@@ -117,8 +123,8 @@ def controller(deployments: Sequence[Fields], lease: Fields | None, now: datetim
     if not at(found, "status", "availableReplicas"):
         fix = f"kubectl -n {at(found, 'metadata', 'namespace')} describe deployment {at(found, 'metadata', 'name')}"
         return Check("controller", "fault", f"{named} ({place}) has no available pod", fix)
-    renewed = _renewed(lease_of(found, lease), now)
-    if renewed is not None and renewed > _DEAD:
+    renewed = since_renewed(lease_of(found, lease), now)
+    if renewed is not None and renewed > LEASE_LASTS:
         fix = f"kubectl -n {at(found, 'metadata', 'namespace')} logs deployment/{at(found, 'metadata', 'name')}"
         return Check("controller", "fault", f"{named} ({place}) last renewed its lease {span(renewed)} ago", fix)
     if is_older(version, _OLDEST):
@@ -161,11 +167,6 @@ def controller_version(deployment: Fields) -> str:
     image = str(next((c.get("image", "") for c in containers), "")).partition("@")[0]
     _, _, tag = image.rpartition(":")
     return tag if tag and "/" not in tag else ""
-
-
-def _renewed(lease: Fields | None, now: datetime) -> timedelta | None:
-    renewed = parse_time(at(lease, "spec", "renewTime"))
-    return max(now - renewed, timedelta()) if renewed else None
 
 
 def looks_here(rollout: Rollout, deployment: Fields) -> Iterator[Check]:

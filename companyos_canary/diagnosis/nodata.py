@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from companyos_canary.argo.limits import unit_of
-from companyos_canary.diagnosis.analysis import FailedVerdict, about_nothing, ended_by_analysis, verdicts, without_data
+from companyos_canary.diagnosis.analysis import FailedVerdict, about_nothing, verdicts, without_data
 from companyos_canary.diagnosis.case import Case, Explanation, MeasuredMetric
 from companyos_canary.model.outcome import Evidence
 from companyos_canary.units import limit_text, value_text
@@ -86,7 +86,7 @@ def question_without_data(case: Case) -> str:
     if case.prometheus:
         return ""
     for verdict, _ in without_data(case):
-        part = part_of(query_of(verdict))
+        part = part_of(verdict.query)
         if part is None:
             return ""
         found = case.answers.get(part.found)
@@ -114,7 +114,7 @@ def _absent(case: Case, part: _Part) -> tuple[str, ...]:
 
 def failing(case: Case) -> FailedVerdict | None:
     """The metric that rolled the version back with a number."""
-    if not ended_by_analysis(case):
+    if not case.ended_by_analysis:
         return None
     return next((v for v in verdicts(case, "Failed") if not v.says_nothing("Failed")), None)
 
@@ -133,7 +133,7 @@ def stable_question(case: Case) -> str:
     """What is asked about stable for the metric that failed; empty if there is none."""
     verdict = failing(case)
     hashes = (case.rollout.current_hash, case.rollout.stable_hash)
-    return stable_side(query_of(verdict), *hashes) if verdict else ""
+    return stable_side(verdict.query, *hashes) if verdict else ""
 
 
 def tells_canary_alone(query: str) -> bool:
@@ -156,8 +156,8 @@ def stable_is_as_bad(case: Case) -> Explanation | None:
     answer = case.answers.get(query) if query else None
     if verdict is None or answer is None or len(answer.values) != 1:
         return None
-    limit, value, place = verdict.limit, answer.values[0], verdict.newest("Failed")
-    if limit is None or not limit.broken_by(value) or place is None:
+    limit, value = verdict.limit, answer.values[0]
+    if limit is None or not limit.broken_by(value):
         return None
     name, unit = verdict.result.name, unit_of(verdict.result.name, limit)
     own = value_text(verdict.number("Failed"), unit, limit=limit)
@@ -165,17 +165,9 @@ def stable_is_as_bad(case: Case) -> Explanation | None:
         f"{name} was {own}, but the stable version now has {value_text(value, unit, limit=limit)}: something that "
         f"both use is at fault (limit {limit_text(limit, unit)})"
     )
-    evidence = (
-        *verdict.field("measurements", place, "value"),
-        Evidence("Prometheus", query, value),
-        *(verdict.asked("successCondition") or verdict.asked("failureCondition")),
-    )
+    evidence = (*verdict.measured("Failed", "value"), Evidence("Prometheus", query, value), *verdict.condition)
     sentence = f"{case.version} was rolled back because {because}"
     return Explanation(sentence, evidence, case.command("metrics"), because)
-
-
-def query_of(verdict: FailedVerdict) -> str:
-    return verdict.result.query or verdict.metric.query
 
 
 def _number(answer: MeasuredMetric | None) -> float:
@@ -187,7 +179,7 @@ def cause_finder(id_: str) -> Callable[[Case], Explanation | None]:
 
     def find(case: Case) -> Explanation | None:
         for verdict, phase in without_data(case):
-            part = part_of(query_of(verdict))
+            part = part_of(verdict.query)
             if part is None or part.found not in case.answers:
                 return None
             reason = _reason(case, part)

@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-from companyos_canary.argo.cause import aborted_by_analysis, says_no_reason
+from companyos_canary.argo.cause import says_no_reason
 from companyos_canary.argo.patches.record import abort_action
 from companyos_canary.argo.pods import is_held, node_is_coming
-from companyos_canary.diagnosis.case import Case, Explanation, at, condition, event_time, quote, short
+from companyos_canary.diagnosis.case import Case, Explanation, at, condition, event_time, is_true, quote, short
 from companyos_canary.diagnosis.containers import (
     UNREADY,
     Trouble,
@@ -35,7 +35,7 @@ _GATED = timedelta(minutes=2)
 def troubles(case: Case, hash_: str) -> tuple[Trouble, ...]:
     """The trouble of each pod of a ReplicaSet that is not ready, the worst first."""
     found = [t for pod in _counted(case, hash_) if (t := trouble(case, pod))]
-    return tuple(sorted(found, key=lambda t: (ORDER.index(t.id), t.pod["metadata"]["name"])))
+    return tuple(sorted(found, key=lambda t: (ORDER.index(t.id), pod_name(t.pod))))
 
 
 def _counted(case: Case, hash_: str) -> list[Fields]:
@@ -52,8 +52,7 @@ def _counted(case: Case, hash_: str) -> list[Fields]:
 
 def trouble(case: Case, pod: Fields) -> Trouble | None:
     """What keeps one pod from being ready; None if nothing is known to."""
-    ready = condition(pod, "Ready")
-    if ready and ready[1].get("status") == "True":
+    if is_true(pod, "Ready"):
         return None
     for check in (_unscheduled, of_containers, _evicted, _silent_node, _mounts, _gate, initialising, not_ready):
         if found := check(case, pod):
@@ -63,11 +62,7 @@ def trouble(case: Case, pod: Fields) -> Trouble | None:
 
 def starting(case: Case, hash_: str) -> tuple[Fields, ...]:
     """Pods that are not ready yet and have no trouble that is known."""
-    return tuple(
-        pod
-        for pod in case.pods(hash_)
-        if not trouble(case, pod) and not ((ready := condition(pod, "Ready")) and ready[1].get("status") == "True")
-    )
+    return tuple(pod for pod in case.pods(hash_) if not trouble(case, pod) and not is_true(pod, "Ready"))
 
 
 def _unscheduled(case: Case, pod: Fields) -> Trouble | None:
@@ -159,8 +154,8 @@ def _silent_node(case: Case, pod: Fields) -> Trouble | None:
 def _marked(pod: Fields) -> bool:
     """Whether the pod was marked as not ready because its node is not: its containers still are, as the kubelet last
     said, and no gate explains it (upstream pkg/controller/util/node MarkPodsNotReady)."""
-    containers, statuses = condition(pod, "ContainersReady"), at(pod, "status", "containerStatuses") or []
-    if at(pod, "spec", "readinessGates") or not containers or containers[1].get("status") != "True":
+    statuses = at(pod, "status", "containerStatuses") or []
+    if at(pod, "spec", "readinessGates") or not is_true(pod, "ContainersReady"):
         return False
     return bool(statuses) and all(s.get("ready") for s in statuses)
 
@@ -201,9 +196,9 @@ def _gate(case: Case, pod: Fields) -> Trouble | None:
     if age is not None and age < UNREADY:
         return None
     for gate in gates:
-        found = condition(pod, str(gate))
-        if found and found[1].get("status") == "True":
+        if is_true(pod, str(gate)):
             continue
+        found = condition(pod, str(gate))
         path = (*quote("Pod", pod, "spec", "readinessGates", gates.index(gate), "conditionType"),)
         if found:
             path += quote("Pod", pod, "status", "conditions", found[0], "status")
@@ -274,5 +269,5 @@ def blamed_on_pods(case: Case) -> bool:
         by_person = says_no_reason(rollout.status_message) and (
             (case.did is not None and case.did.verb == "abort") or bool(abort_action(rollout.annotations))
         )
-        return not aborted_by_analysis(case.snapshot) and not by_person
+        return not case.ended_by_analysis and not by_person
     return not (rollout.status_phase == "Healthy" and rollout.observed)

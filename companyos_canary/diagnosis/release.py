@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from companyos_canary.argo.cause import TIMED_OUT, says_no_reason
 from companyos_canary.argo.endings import since, waits_for_a_person
-from companyos_canary.argo.patches.record import abort_action
+from companyos_canary.argo.patches.record import ACTION, abort_action
 from companyos_canary.argo.phase import is_degraded, shown_phase, tells_of_an_earlier_version
 from companyos_canary.argo.progress import progress_deadline
 from companyos_canary.argo.steps import asked_share
@@ -23,15 +23,14 @@ EXPERIMENT_LATE = "exceeded its progressDeadlineSeconds"  # a template of an Exp
 _OF_EXPERIMENT = re.compile(rf"Template '([^']+)' {EXPERIMENT_LATE} \((\d+)\)")  # which may have another deadline
 
 
-def _status(case: Case, *path: str | int) -> tuple[Evidence, ...]:
-    return quote("Rollout", case.rollout.raw, "status", *path)
-
-
 def _progressing(case: Case) -> tuple[Evidence, ...]:
     found = condition(case.rollout.raw, "Progressing")
     if not found:
         return ()
-    return (*_status(case, "conditions", found[0], "reason"), *_status(case, "conditions", found[0], "message"))
+    return (
+        *case.field("status", "conditions", found[0], "reason"),
+        *case.field("status", "conditions", found[0], "message"),
+    )
 
 
 def deadline_passed(case: Case) -> Explanation | None:
@@ -56,11 +55,11 @@ def deadline_passed(case: Case) -> Explanation | None:
         sentence = f"{case.version} was aborted just when its progress deadline of {span} had passed"
     evidence = (
         *_timed_out(case),
-        *((_status(case, "abortedAt")) if likely else ()),
+        *(case.status("abortedAt") if likely else ()),
         *_progressing(case),
-        *(() if of_experiment else quote("Rollout", rollout.raw, "spec", "progressDeadlineSeconds")),
-        *(_status(case, "message") if EXPERIMENT_LATE in rollout.status_message else ()),
-        *_status(case, "availableReplicas"),
+        *(() if of_experiment else case.field("spec", "progressDeadlineSeconds")),
+        *(case.status("message") if EXPERIMENT_LATE in rollout.status_message else ()),
+        *case.status("availableReplicas"),
     )
     because = f"aborted just when the progress deadline of {span} had passed" if likely else f"no progress for {span}"
     return Explanation(sentence, evidence, case.command("get" if rollout.aborted else "abort"), because)
@@ -92,9 +91,9 @@ def abort_held(case: Case) -> Explanation | None:
     if not (rollout.aborted and rollout.paused and current and current.desired):
         return None
     evidence = (
-        *quote("Rollout", rollout.raw, "spec", "paused"),
-        *_status(case, "abort"),
-        *quote("ReplicaSet", case.named("ReplicaSet", current.name), "spec", "replicas"),
+        *case.field("spec", "paused"),
+        *case.status("abort"),
+        *case.field_of("ReplicaSet", current.name, "spec", "replicas"),
     )
     sentence = f"{case.version} is aborted, but its pods stay because the Rollout is also paused by hand"
     return Explanation(sentence, evidence, case.command("resume"))
@@ -120,14 +119,8 @@ def aborted_by_person(case: Case) -> Explanation | None:
         because = f"aborted by hand (no analysis failed){by}{why}"
         sentence = f"{case.version} was aborted{ago}{by or ' by a person'}{why or '; no reason was recorded'}"
     evidence = (
-        *_status(case, "abort"),
-        *_status(case, "abortedAt"),
-        *_status(case, "message"),
-        *(
-            quote("Rollout", rollout.raw, "metadata", "annotations", "canary.companyos.io/last-action")
-            if action
-            else ()
-        ),
+        *case.status("abort", "abortedAt", "message"),
+        *(case.field("metadata", "annotations", ACTION) if action else ()),
     )
     return Explanation(sentence, evidence, case.command("retry"), because)
 
@@ -141,12 +134,7 @@ def aborted_release(case: Case) -> Explanation | None:
     why = short(told) or "the controller has not said why yet"
     became = "was rolled back" if is_degraded(rollout) else "is being aborted"
     sentence = f"{case.version} {became}: {why}"
-    return Explanation(
-        sentence,
-        (*_status(case, "abort"), *_status(case, "message"), *_status(case, "abortedAt")),
-        case.command("analysis"),
-        why,
-    )
+    return Explanation(sentence, case.status("abort", "message", "abortedAt"), case.command("analysis"), why)
 
 
 def abort_dropped(case: Case) -> Explanation | None:
@@ -156,7 +144,7 @@ def abort_dropped(case: Case) -> Explanation | None:
         return None
     if not rollout.observed:
         return None
-    evidence = (*_status(case, "phase"), *_status(case, "stableRS"), *_status(case, "currentPodHash"))
+    evidence = case.status("phase", "stableRS", "currentPodHash")
     sentence = f"the abort had no effect because {case.version} was already promoted: go back with undo"
     return Explanation(sentence, evidence, case.command("undo"))
 
@@ -169,10 +157,8 @@ def undo_is_canary(case: Case) -> Explanation | None:
     if waits_for_controller(case):
         return None
     evidence = (
-        *_status(case, "currentStepIndex"),
-        *_status(case, "stableRS"),
-        *_status(case, "currentPodHash"),
-        *quote("Rollout", rollout.raw, "spec", "rollbackWindow", "revisions"),
+        *case.status("currentStepIndex", "stableRS", "currentPodHash"),
+        *case.field("spec", "rollbackWindow", "revisions"),
     )
     sentence = (
         f"the undo to {case.version} runs as a canary through all steps, and {case.stable_version or 'stable'} "
@@ -187,9 +173,9 @@ def nothing_before(case: Case) -> Explanation | None:
         return None
     only = case.snapshot.replicasets[0]
     evidence = (
-        *quote("ReplicaSet", case.named("ReplicaSet", only.name), "metadata", "name"),
-        *quote("Rollout", case.rollout.raw, "spec", "revisionHistoryLimit"),
-        *quote("Rollout", case.rollout.raw, "metadata", "annotations", REVISION),
+        *case.field_of("ReplicaSet", only.name, "metadata", "name"),
+        *case.field("spec", "revisionHistoryLimit"),
+        *case.field("metadata", "annotations", REVISION),
     )
     sentence = f"there is nothing to go back to: the only ReplicaSet that is left is that of {case.version}"
     return Explanation(sentence, evidence, case.command("history"))
@@ -204,9 +190,9 @@ def paused_by_hand(case: Case) -> Explanation | None:
     span = f" for {duration(age)}" if age else ""
     also = " It also waits at a pause step." if rollout.pause_conditions else ""
     sentence = f"the Rollout has been paused by hand{span}; nothing is scaled until someone resumes it"
-    evidence = (*quote("Rollout", rollout.raw, "spec", "paused"), *_status(case, "phase"), *_status(case, "message"))
+    evidence = (*case.field("spec", "paused"), *case.status("phase", "message"))
     if also:
-        evidence += _status(case, "pauseConditions", 0, "reason")
+        evidence += case.field("status", "pauseConditions", 0, "reason")
     return Explanation(sentence, evidence, case.command("resume"))
 
 
@@ -219,9 +205,9 @@ def waiting_for_person(case: Case) -> Explanation | None:
     where = f" at {asked_share(rollout)} %" if rollout.strategy == "canary" else ""
     sentence = f"{case.version} has waited{span}{where} for a person to promote or abort it"
     evidence = (
-        *_status(case, "pauseConditions", 0, "reason"),
-        *_status(case, "pauseConditions", 0, "startTime"),
-        *_status(case, "currentStepIndex"),
+        *case.field("status", "pauseConditions", 0, "reason"),
+        *case.field("status", "pauseConditions", 0, "startTime"),
+        *case.status("currentStepIndex"),
     )
     return Explanation(sentence, evidence, case.command("promote"))
 
@@ -242,10 +228,7 @@ def timed_pause(case: Case) -> Explanation | None:
     remaining = started + lasts - case.now
     told = f"{duration(remaining)} left" if remaining > timedelta() else "which ends now"
     sentence = f"{case.version} is in a pause of {duration(lasts)} {where}, {told}"
-    evidence = (
-        *_status(case, "pauseConditions", 0, "startTime"),
-        *quote("Rollout", rollout.raw, "spec", "strategy", *path),
-    )
+    evidence = (*case.field("status", "pauseConditions", 0, "startTime"), *case.field("spec", "strategy", *path))
     return Explanation(sentence, evidence, case.command("watch"))
 
 
@@ -253,7 +236,7 @@ def scaled_to_zero(case: Case) -> Explanation | None:
     rollout = case.rollout
     if at(rollout.raw, "spec", "replicas") != 0:
         return None
-    evidence = (*quote("Rollout", rollout.raw, "spec", "replicas"), *_status(case, "phase"))
+    evidence = (*case.field("spec", "replicas"), *case.status("phase"))
     return Explanation("the Rollout is scaled to zero, so no version serves", evidence, case.command("get"))
 
 
@@ -261,7 +244,7 @@ def healthy(case: Case) -> Explanation | None:
     rollout = case.rollout
     if waits_for_controller(case) or shown_phase(rollout).word != "Healthy":
         return None
-    evidence = (*_status(case, "phase"), *_status(case, "availableReplicas"), *_status(case, "stableRS"))
+    evidence = case.status("phase", "availableReplicas", "stableRS")
     return Explanation(f"nothing is wrong: {case.version} is stable and Healthy", evidence, case.command("status"))
 
 
@@ -284,8 +267,8 @@ def slow_start(case: Case) -> Explanation | None:
     evidence = (
         *quote("Pod", pods[0], "status", "phase"),
         *quote("Pod", pods[0], "metadata", "creationTimestamp"),
-        *_status(case, "conditions", found[0], "lastUpdateTime"),
-        *quote("Rollout", rollout.raw, "spec", "progressDeadlineSeconds"),
+        *case.field("status", "conditions", found[0], "lastUpdateTime"),
+        *case.field("spec", "progressDeadlineSeconds"),
     )
     return Explanation(sentence, evidence, case.command("watch"))
 
@@ -315,14 +298,14 @@ def in_progress(case: Case) -> Explanation | None:
         evidence = (
             *quote("Pod", pods[0], "status", "phase"),
             *quote("Pod", pods[0], "metadata", "creationTimestamp"),
-            *_status(case, "message"),
+            *case.status("message"),
         )
     elif running and step is not None and step.kind in ("analysis", "experiment"):
         sentence = f"{case.version} is in progress at {asked_share(rollout)} %: its {step.kind} is running"
         evidence = (*quote("AnalysisRun", running[-1].raw, "status", "phase"), *_tolerated(running[-1].raw))
     elif experiment := _experiment(case):
         sentence = f"{case.version} is in progress: its experiment is running"
-        evidence = (*quote("Experiment", experiment, "status", "phase"), *_status(case, "currentStepIndex"))
+        evidence = (*quote("Experiment", experiment, "status", "phase"), *case.status("currentStepIndex"))
     elif running and rollout.blue_green is not None:
         switched = "after" if rollout.blue_green.active == rollout.current_hash else "before"
         sentence = f"{case.version} is in progress: its analysis {switched} the switch is running"
@@ -331,7 +314,7 @@ def in_progress(case: Case) -> Explanation | None:
         shown = shown_phase(rollout)
         message = "" if tells_of_an_earlier_version(rollout, shown) else shown.message  # a retry was sent a moment ago
         sentence = f"{case.version} is in progress" + (f": {message}" if message else "")
-        evidence = (*_status(case, "phase"), *_status(case, "message"), *_status(case, "currentStepIndex"))
+        evidence = case.status("phase", "message", "currentStepIndex")
     return Explanation(sentence, evidence, case.command("watch"))
 
 
@@ -342,10 +325,10 @@ def _experiment(case: Case) -> Fields | None:
     return case.named("Experiment", experiment.name) if running and experiment else None
 
 
-def _tolerated(run: object) -> tuple[Evidence, ...]:
+def _tolerated(run: Fields) -> tuple[Evidence, ...]:
     """Bad values that the run has let pass so far."""
     found: list[Evidence] = []
     for n, result in enumerate(at(run, "status", "metricResults") or []):
         if result.get("failed"):
-            found += quote("AnalysisRun", run, "status", "metricResults", n, "failed")  # type: ignore[arg-type]
+            found += quote("AnalysisRun", run, "status", "metricResults", n, "failed")
     return tuple(found[:2])

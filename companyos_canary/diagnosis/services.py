@@ -6,14 +6,15 @@ from datetime import timedelta
 from companyos_canary.argo.replicas import canary_scale
 from companyos_canary.argo.steps import asked_share, percent, set_weight
 from companyos_canary.diagnosis.case import (
+    WEIGHT_SET,
     Case,
     Explanation,
     at,
     condition,
     event_time,
+    is_true,
     labels_lacking,
     quote,
-    quoted_weight,
     service_of_stable,
     short,
     strategy_services,
@@ -74,7 +75,7 @@ def _refusal(case: Case) -> tuple[str, tuple[Evidence, ...]] | None:
     current = case.snapshot.current
     raw = case.named("ReplicaSet", current.name) if current else None
     found = condition(raw, "ReplicaFailure")
-    if raw is not None and found and found[1].get("status") == "True":
+    if raw is not None and found and is_true(raw, "ReplicaFailure"):
         path = ("status", "conditions", found[0])
         evidence = (*quote("ReplicaSet", raw, *path, "message"), *quote("ReplicaSet", raw, "spec", "replicas"))
         return str(found[1].get("message") or ""), (*evidence, *quote("ReplicaSet", raw, "status", "replicas"))
@@ -128,10 +129,10 @@ def no_room(case: Case) -> Explanation | None:
     if age is None or age < _WAIT:
         return None
     evidence = (
-        *quote("Rollout", rollout.raw, "spec", "replicas"),
-        *quote("Rollout", rollout.raw, "spec", "strategy", "canary", "steps", rollout.step_index or 0, "setWeight"),
-        *quote("Rollout", rollout.raw, "spec", "strategy", "canary", "maxSurge"),
-        *quote("Rollout", rollout.raw, "spec", "strategy", "canary", "maxUnavailable"),
+        *case.field("spec", "replicas"),
+        *case.field("spec", "strategy", "canary", "steps", rollout.step_index or 0, "setWeight"),
+        *case.field("spec", "strategy", "canary", "maxSurge"),
+        *case.field("spec", "strategy", "canary", "maxUnavailable"),
     )
     sentence = f"{step.weight} % of {rollout.replicas} pods leaves no room for a canary pod with this maxSurge"
     return Explanation(sentence, evidence, case.command("get"))
@@ -156,10 +157,7 @@ def pinned(case: Case) -> Explanation | None:
         return None
     if switching or judged:
         return None
-    evidence = (
-        *quote("Service", service, "spec", "selector", HASH_LABEL),
-        *quote("Rollout", rollout.raw, "status", "stableRS"),
-    )
+    evidence = (*quote("Service", service, "spec", "selector", HASH_LABEL), *case.status("stableRS"))
     sentence = (
         f"Service {name} still sends its traffic to the pods of {pinned_to}, and the stable ReplicaSet is "
         f"{rollout.stable_hash}"
@@ -173,7 +171,7 @@ def selects_nothing(case: Case) -> Explanation | None:
         service = case.named("Service", name)
         for key, value in labels_lacking(case.rollout, service):
             path = ("spec", "template", "metadata", "labels", key)
-            evidence = (*quote("Service", service, "spec", "selector", key), *quote("Rollout", case.rollout.raw, *path))
+            evidence = (*quote("Service", service, "spec", "selector", key), *case.field(*path))
             sentence = f"Service {name} selects no pod of this Rollout: it requires the label {key}={value}"
             return Explanation(sentence, evidence, case.kubectl(f"get service {name} -o yaml"))
     return None
@@ -189,7 +187,7 @@ def router_error(case: Case) -> Explanation | None:
         age = case.age(parse_time(event_time(event)))
         if age is not None and age > _RECENT:
             return None
-        evidence = (*quote("Event", event, "reason"), *quote("Event", event, "message"), *quoted_weight(case.rollout))
+        evidence = (*quote("Event", event, "reason"), *quote("Event", event, "message"), *case.field(*WEIGHT_SET))
         sentence = f"the controller cannot set the weights of the traffic: {short(str(event.get('message')))}"
         return Explanation(sentence, evidence, case.command("events"))
     return None
@@ -209,9 +207,9 @@ def weight_without_pods(case: Case) -> Explanation | None:
         return None
     because = f"{percent(rollout, whole(weight))} % of the traffic goes to {case.version}, which has no pods"
     evidence = (
-        *quoted_weight(rollout),
-        *quote("ReplicaSet", case.named("ReplicaSet", current.name), "spec", "replicas"),
-        *quote("Rollout", rollout.raw, "status", "currentStepIndex"),
+        *case.field(*WEIGHT_SET),
+        *case.field_of("ReplicaSet", current.name, "spec", "replicas"),
+        *case.status("currentStepIndex"),
     )
     return Explanation(because, evidence, case.command("abort" if not rollout.aborted else "undo"))
 
@@ -230,14 +228,10 @@ def _scaled_to_nothing(case: Case) -> Explanation | None:
         return None
     because = f"the step asks for {asked_share(rollout):g} % of the traffic, but its `setCanaryScale` for no pod"
     evidence = (
-        *quote("Rollout", rollout.raw, *path, weighted[0], "setWeight"),
-        *(
-            e
-            for key in ("replicas", "weight")
-            for e in quote("Rollout", rollout.raw, *path, scaled[0], "setCanaryScale", key)
-        ),
-        *quote("ReplicaSet", case.named("ReplicaSet", current.name), "spec", "replicas"),
-        *quote("Rollout", rollout.raw, "status", "canary", "weights", "canary", "weight"),
+        *case.field(*path, weighted[0], "setWeight"),
+        *(e for key in ("replicas", "weight") for e in case.field(*path, scaled[0], "setCanaryScale", key)),
+        *case.field_of("ReplicaSet", current.name, "spec", "replicas"),
+        *case.field("status", "canary", "weights", "canary", "weight"),
     )
     return Explanation(f"{case.version} gets no request: {because}", evidence, case.command("abort"), because)
 
@@ -247,10 +241,7 @@ def not_verified(case: Case) -> Explanation | None:
     weights = at(case.rollout.raw, "status", "canary", "weights") or {}
     if weights.get("verified") is not False or case.rollout.status_phase == "Healthy":
         return None
-    evidence = (
-        *quote("Rollout", case.rollout.raw, "status", "canary", "weights", "verified"),
-        *quoted_weight(case.rollout),
-    )
+    evidence = (*case.field("status", "canary", "weights", "verified"), *case.field(*WEIGHT_SET))
     age = case.since_progress
     if age is None or age < timedelta(minutes=1):
         return None

@@ -9,7 +9,7 @@ from datetime import timedelta
 from msgspec import Struct
 
 from companyos_canary.argo.progress import progress_deadline
-from companyos_canary.diagnosis.case import Case, Explanation, at, condition, quote, quoted_weight
+from companyos_canary.diagnosis.case import WEIGHT_SET, Case, Explanation, at, condition, quote
 from companyos_canary.diagnosis.control import (
     CONTROLLER,
     LEASE_NAME,
@@ -96,10 +96,9 @@ def deadline_not_firing(case: Case) -> Explanation | None:
     because = f"the progress deadline passed {duration(late)} ago and has not ended it, while {what}{defect.told(case)}"
     found = condition(case.rollout.raw, "Progressing")
     evidence = (
-        *(quote("Rollout", case.rollout.raw, "status", "conditions", found[0], "lastUpdateTime") if found else ()),
-        *quote("Rollout", case.rollout.raw, "spec", "progressDeadlineSeconds"),
-        *quote("Rollout", case.rollout.raw, "status", "phase"),
-        *quote("Rollout", case.rollout.raw, "status", "message"),
+        *(case.field("status", "conditions", found[0], "lastUpdateTime") if found else ()),
+        *case.field("spec", "progressDeadlineSeconds"),
+        *case.status("phase", "message"),
         *_image(case),
     )
     return Explanation(f"{case.version} is stuck: {because}", evidence, case.command("abort"), because)
@@ -123,10 +122,10 @@ def abort_keeps_weight(case: Case) -> Explanation | None:
     because = f"aborted{ago}, but {weight} % of the traffic still goes to it{told}"
     path = ("spec", "strategy", "canary")
     evidence = (
-        *quoted_weight(rollout),
-        *quote("Rollout", rollout.raw, "status", "abortedAt"),
-        *quote("Rollout", rollout.raw, *path, "minPodsPerReplicaSet"),
-        *quote("Rollout", rollout.raw, *path, "abortScaleDownDelaySeconds"),
+        *case.field(*WEIGHT_SET),
+        *case.status("abortedAt"),
+        *case.field(*path, "minPodsPerReplicaSet"),
+        *case.field(*path, "abortScaleDownDelaySeconds"),
         *_image(case),
     )
     return Explanation(f"{case.version} was {because}", evidence, case.command("undo"), because)
@@ -155,8 +154,7 @@ def old_run_decides(case: Case) -> Explanation | None:
     because = f"the retry was ended by AnalysisRun {run.name}, which had failed before it{OLD_RUN.told(case)}"
     evidence = (
         *quote("AnalysisRun", run.raw, "status", "completedAt"),
-        *quote("Rollout", rollout.raw, "status", "abortedAt"),
-        *quote("Rollout", rollout.raw, "status", "message"),
+        *case.status("abortedAt", "message"),
         *_image(case),
     )
     following = case.kubectl(f"delete analysisrun {run.name}")
@@ -198,14 +196,8 @@ def stale_count(case: Case) -> Explanation | None:
     has = sum(r.replicas for r in case.snapshot.replicasets)
     counted = at(case.rollout.raw, "status", "replicas")
     because = f"the controller counts {counted} pods where the ReplicaSets have {has}{STALE_COUNT.told(case)}"
-    sets = (
-        quote("ReplicaSet", case.named("ReplicaSet", r.name), "status", "replicas") for r in case.snapshot.replicasets
-    )
-    evidence = (
-        *quote("Rollout", case.rollout.raw, "status", "replicas"),
-        *quote("Rollout", case.rollout.raw, "status", "message"),
-        *(e for found in sets for e in found if e.value),
-    )
+    sets = (case.field_of("ReplicaSet", r.name, "status", "replicas") for r in case.snapshot.replicasets)
+    evidence = (*case.status("replicas", "message"), *(e for found in sets for e in found if e.value))
     return Explanation(f"{case.version} is stuck: {because}", evidence, _RESTART, because)
 
 

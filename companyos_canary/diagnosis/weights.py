@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from companyos_canary.argo.replicas import canary_scale
 from companyos_canary.argo.steps import asked_share, max_weight, percent, set_weight
-from companyos_canary.diagnosis.case import Case, Explanation, at, quote, quoted_weight
+from companyos_canary.diagnosis.case import WEIGHT_SET, Case, Explanation, at, quote
 from companyos_canary.diagnosis.pods import starting
 from companyos_canary.model.outcome import Evidence
 from companyos_canary.model.quantity import whole
@@ -28,11 +28,11 @@ def rounded_away(case: Case) -> Explanation | None:
         return None
     canary = ("ReplicaSet", case.named("ReplicaSet", current.name), "spec", "replicas")
     evidence = (
-        *quote("Rollout", rollout.raw, "spec", "replicas"),
+        *case.field("spec", "replicas"),
         *_set_weight(case),
         *quote(*canary),
-        *quote("ReplicaSet", case.named("ReplicaSet", stable.name), "spec", "replicas"),
-        *quote("Rollout", rollout.raw, "spec", "strategy", "canary", "maxSurge"),
+        *case.field_of("ReplicaSet", stable.name, "spec", "replicas"),
+        *case.field("spec", "strategy", "canary", "maxSurge"),
     )
     pods = "1 pod" if rollout.replicas == 1 else f"{rollout.replicas} pods"
     became = f"all of them, so {case.version} has all of the traffic"
@@ -59,7 +59,7 @@ def not_reached(case: Case) -> Explanation | None:
     if set_weight(rollout) == has or lasts is None or lasts < _HELD or starting(case, rollout.current_hash):
         return None
     short_of = next((r for r in (stable, current) if r.available < r.desired), None)
-    evidence = (*_set_weight(case), *quoted_weight(rollout))
+    evidence = (*_set_weight(case), *case.field(*WEIGHT_SET))
     why = ""
     if short_of is not None:
         name = case.version if short_of is current else case.stable_version or "the stable version"
@@ -92,4 +92,4 @@ def _set_weight(case: Case) -> tuple[Evidence, ...]:
     """The weight of the step, as it is written."""
     before = case.rollout.steps[: (case.rollout.step_index or 0) + 1]
     found = [i for i, step in enumerate(before) if step.kind == "setWeight"]
-    return quote("Rollout", case.rollout.raw, *_STEPS, found[-1], "setWeight") if found else ()
+    return case.field(*_STEPS, found[-1], "setWeight") if found else ()

@@ -264,6 +264,17 @@ class Rollout(Struct, frozen=True):
         return self.workload_observed >= (self.workload_generation or 0)
 
     @property
+    def lacks_a_verdict(self) -> bool:
+        """It is paused as an analysis or an experiment was inconclusive."""
+        return any(c.reason.startswith("Inconclusive") for c in self.pause_conditions)
+
+    @property
+    def progressed_at(self) -> datetime | None:
+        """When the controller last saw progress."""
+        times = (c.updated_at for c in self.conditions if c.type == "Progressing" and c.updated_at)
+        return max(times, default=None)
+
+    @property
     def resource(self) -> str:
         """Its name for other programs, as `-o name` prints it: `rollout.argoproj.io/companyos-api`."""
         return f"rollout.argoproj.io/{self.name}"

@@ -61,7 +61,7 @@ def resampled(points: Sequence[float | None], columns: int, limit: Limit | None)
     count = len(known)
     if count <= columns:
         return [known[c * count // columns] for c in range(columns)]
-    worst = min if limit and limit.operator.startswith(">") else max
+    worst = min if limit and not limit.is_upper else max
     found: list[float | None] = []
     for c in range(columns):
         bucket = known[c * count // columns : (c + 1) * count // columns]
@@ -77,10 +77,8 @@ class _Scale:
         finite = [v for v in values if v is not None and math.isfinite(v)]
         bounds = [*finite, *([limit.value] if limit else [])] or [0.0]
         low, high = min(bounds), max(bounds)
-        if limit and limit.operator.startswith(">"):
-            low = min(low, limit.value - (high / 4 - limit.value / 4))
-        else:
-            low = min(0.0, low)
+        under = 0.0 if limit is None or limit.is_upper else limit.value - (high / 4 - limit.value / 4)
+        low = min(low, under)
         if low == high:
             low, high = (low - abs(low) / 2, high) if low else (0.0, 1.0)
         low, high = max(low, -sys.float_info.max), min(high, sys.float_info.max)

@@ -64,7 +64,7 @@ def sparkline(values: Sequence[float | None], limit: Limit | None, symbols: Symb
         return symbols.gap * len(values)
     bounds = [*known, *([limit.value] if limit else [])]
     low, high = min(bounds), max(bounds)
-    if limit is not None and limit.operator.startswith("<"):
+    if limit is not None and limit.is_upper:
         low = min(0.0, low)
     return "".join(_mark(v, low, high, symbols) for v in values)
 

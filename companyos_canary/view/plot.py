@@ -82,7 +82,7 @@ def _beyond(points: Points, limit: Limit | None, canvas: "_Canvas") -> set[tuple
     """The dots of a line that are beyond the limit, and every point that breaks it however little."""
     if limit is None:
         return set()
-    at, upper = canvas.level(limit.value), limit.operator.startswith("<")
+    at, upper = canvas.level(limit.value), limit.is_upper
     found = {d for d in canvas.line(points) if (d[1] < at if upper else d[1] > at)}
     return found.union(*(canvas.line((point,)) for point in points if limit.broken_by(point[1])))
 
@@ -104,10 +104,8 @@ def axis(time: TimeAxis, now: datetime, symbols: Symbols) -> list[Line]:
 def _ends(known: Sequence[float], limit: Limit | None) -> tuple[float, float]:
     bounds = [*known, *([limit.value] if limit else [])] or [0.0, 1.0]
     low, high = min(bounds), max(bounds)
-    if limit is None or limit.operator.startswith("<"):
-        low = min(0.0, low)
-    else:
-        low = min(low, limit.value - (high - limit.value) / 4)
+    under = 0.0 if limit is None or limit.is_upper else limit.value - (high - limit.value) / 4
+    low = min(low, under)
     return (low, high) if high > low else (low - 1.0, low + 1.0)
 
 

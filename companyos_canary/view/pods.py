@@ -132,24 +132,18 @@ def _head(
     return (head, (text, state))
 
 
-def _role_text(picture: Picture, replicaset: ReplicaSet, role: str) -> str:
-    """What it is for people; in blue-green the Service that selects it says more."""
-    state = picture.snapshot.rollout.blue_green
-    if state is None:
-        return f"{role or 'old':<6}"
-    return f"{service_role(state, replicaset) or ('stable' if role == 'stable' else 'old'):<7}"
-
-
 def _present(picture: Picture, replicaset: ReplicaSet) -> bool:
     return bool(picture.roles[replicaset.name] or replicaset.desired or replicaset.replicas)
 
 
 def _name(picture: Picture, facts: Facts, replicaset: ReplicaSet, widths: tuple[int, int, int], mark: str) -> str:
-    """`⧉ canary  v1.1.0  revision 8  `, in columns."""
+    """`⧉ canary  v1.1.0  revision 8  `, in columns; in blue-green the Service that selects it says more than a role."""
     room, _, revisions = widths
+    state, role, longest = picture.snapshot.rollout.blue_green, picture.roles[replicaset.name] or "old", 6
+    if state is not None:
+        role, longest = service_role(state, replicaset) or ("stable" if role == "stable" else "old"), 7
     name = shorten(picture.versions[replicaset.name], room, facts.symbols)
-    role = _role_text(picture, replicaset, picture.roles[replicaset.name])
-    return f"  {mark} {role}  {filled(name, room)}  revision {replicaset.revision:<{revisions}}  "
+    return f"  {mark} {role:<{longest}}  {filled(name, room)}  revision {replicaset.revision:<{revisions}}  "
 
 
 def pod_lines(

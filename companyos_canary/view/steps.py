@@ -3,7 +3,7 @@ and mirror routes, an Experiment with its versions, a plugin."""
 
 from datetime import timedelta
 
-from companyos_canary.argo.durations import StepEnd, step_end
+from companyos_canary.argo.durations import step_end
 from companyos_canary.argo.limits import decided_of, number_text
 from companyos_canary.argo.picture import Picture
 from companyos_canary.argo.routes import Route
@@ -118,7 +118,7 @@ def _behind(picture: Picture, facts: Facts, step: WeightStep) -> list[tuple[str,
     symbols, end = facts.symbols, step_end(picture.snapshot, step)
     match end.word:
         case "passed":
-            took = _took(end)
+            took = "" if (lasted := end.judged_for) is None else f" in {duration(lasted)}"
             return [
                 (f"{symbols.ok} passed{took}", "success"),
                 (f"{symbols.ok} passed", "success"),
@@ -160,11 +160,6 @@ def _scaling(picture: Picture) -> str:
     if current is None or current.desired == 0:
         return "scaling"
     return f"scaling, {current.available} of {current.desired} ready"
-
-
-def _took(end: StepEnd) -> str:
-    took = end.judged_for
-    return "" if took is None else f" in {duration(took)}"
 
 
 def _ahead(picture: Picture, step: WeightStep) -> str:

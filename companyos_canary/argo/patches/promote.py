@@ -17,7 +17,7 @@ from companyos_canary.argo.patches.decision import (
     test,
 )
 from companyos_canary.argo.phase import invalid_spec, shown_phase
-from companyos_canary.argo.steps import place_of, step_number
+from companyos_canary.argo.steps import AT_ONCE, place_of, step_number
 from companyos_canary.model.http import JSON_PATCH
 from companyos_canary.model.rollout import Rollout
 
@@ -78,7 +78,6 @@ def not_waiting(rollout: Rollout) -> Refusal:
     return Refusal(f"`{rollout.name}` is not waiting: {doing}", hint)
 
 
-_AT_ONCE = ("setWeight", "setCanaryScale", "setHeaderRoute", "setMirrorRoute")
 INCONCLUSIVE = "InconclusiveAnalysisRun"
 
 
@@ -252,7 +251,7 @@ def may_have_moved_on(rollout: Rollout) -> Refusal:
 def last_passed(rollout: Rollout) -> int | None:
     """The index of the last step before the current one that took any time."""
     steps = rollout.steps[: rollout.step_index or 0]
-    return next((i for i in reversed(range(len(steps))) if steps[i].kind not in _AT_ONCE), None)
+    return next((i for i in reversed(range(len(steps))) if steps[i].kind not in AT_ONCE), None)
 
 
 def _was_promoted(rollout: Rollout) -> bool:
