@@ -98,7 +98,7 @@ def drain(cluster: Cluster, changed: Changed, *, time: Time) -> Changed:
         waited = wait(look, judge, before, time=time, patience=None, known=not (between or keeps_canary_pods(before)))
     except KeyboardInterrupt:
         raise interrupted(f"`{before.name}` is aborted; its canary pods are still terminating") from None
-    return replace(changed, after=waited.seen, effect=waited.effect, trouble=waited.trouble, timed_out=waited.timed_out)
+    return replace(changed, **waited.outcome)
 
 
 def stable_pods(cluster: Cluster, rollout: Rollout) -> int | None:

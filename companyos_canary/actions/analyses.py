@@ -5,13 +5,14 @@ from typing import Any
 
 from msgspec import Struct
 
+from companyos_canary.actions.runs import named_hint
 from companyos_canary.analysis.arguments import TemplateError
 from companyos_canary.analysis.rules import effective_count
 from companyos_canary.analysis.spec import collect, run_spec
 from companyos_canary.cluster.client import Cluster
-from companyos_canary.cluster.kinds import ANALYSISRUN, ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE, Kind, Selection
+from companyos_canary.cluster.kinds import ANALYSISRUN, ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE, Kind
 from companyos_canary.diagnosis.control import INSTANCE
-from companyos_canary.errors import CanaryError, NotFound, UsageError, near, printable
+from companyos_canary.errors import NotFound, UsageError, near, printable
 from companyos_canary.model.http import Json
 
 _TYPES = {
@@ -76,7 +77,7 @@ def run_from(
             kind = wanted.kind
             read[wanted] = cluster.object(kind, name)
             if read[wanted] is None and wanted == template:
-                raise NotFound(f"{template} not found{_place(cluster, kind)}", hint=_near(cluster, kind, name))
+                raise NotFound(f"{template} not found{_place(cluster, kind)}", hint=named_hint(cluster, kind, name))
         return read[wanted]
 
     reference = [{"templateName": template.name, "clusterScope": template.cluster}]
@@ -119,15 +120,6 @@ def _of_secret(argument: Mapping[str, Any]) -> bool:
 
 def _place(cluster: Cluster, kind: Kind) -> str:
     return f" in namespace `{cluster.namespace}`" if kind.namespaced else ""
-
-
-def _near(cluster: Cluster, kind: Kind, name: str) -> str:
-    try:
-        found = cluster.items(Selection(kind, cluster.namespace if kind.namespaced else ""))
-    except CanaryError:
-        return ""
-    names = [str(o["metadata"]["name"]) for o in found]
-    return near(name, names, "there is " + ", ".join(f"`{n}`" for n in names[:5]) if names else "there is none")
 
 
 def endless_metrics(run: Mapping[str, Any]) -> tuple[str, ...]:

@@ -173,9 +173,7 @@ def change(
             cluster.leave_event(done.after, verb.name, verb.reason, time.now())
         once_more = waited.effect is Effect.LOST or (waited.effect is Effect.SEEN and decision.again)
         if not once_more or not rounds:
-            return replace(
-                done, after=waited.seen, effect=waited.effect, trouble=waited.trouble, timed_out=waited.timed_out
-            )
+            return replace(done, **waited.outcome)
 
 
 def _send(cluster: Cluster, name: str, verb: Verb, *, dry_run: bool, first: bool) -> Changed:

@@ -18,6 +18,7 @@ from companyos_canary.argo.steps import max_weight, set_weight
 from companyos_canary.cluster.feed import Feed
 from companyos_canary.errors import DeniedError, ExitCode, Untrusted
 from companyos_canary.model.abort_on import NEVER, AbortOn
+from companyos_canary.model.image import image_of
 from companyos_canary.model.outcome import AbortReason, Cause, Ending, EndKind, PodProblem
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
@@ -142,7 +143,7 @@ class Following(Struct, frozen=True):
         """Whether the ReplicaSet of the shown hash has the image that the spec has: a status can be a moment older than
         the generation that it names."""
         spec, current = snapshot.rollout.image(self.container), snapshot.current
-        shown = next((c.image for c in current.containers if c.name == self.container), "") if current else ""
+        shown = image_of(current.containers, self.container) if current else ""
         return not spec or not shown or spec == shown
 
 
@@ -233,13 +234,13 @@ def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[
         kind = "interrupted"
     if snapshot is None:
         raise AssertionError("a rollout that was identified has a snapshot")
-    track = _of_what_was_looked_at(track, snapshot, following)
+    track, stable = _of_what_was_looked_at(track, snapshot, following), snapshot.stable
     return Ending(
         kind=kind,
         exit_code=EXIT[kind],
         snapshot=snapshot,
         image=followed.image,
-        stable_image=_stable_image(snapshot, followed.container),
+        stable_image=image_of(stable.containers, followed.container) if stable else "",
         weight=track.weight,
         max_weight=max_weight(snapshot.rollout),
         step=track.step,
@@ -277,12 +278,6 @@ def _ended(snapshot: Snapshot, followed: Followed, following: Following) -> EndK
         return None
     there, pods = following.attended, stable.available if stable else None
     return ended(rollout, followed, following.until, attended=there, stable=pods)
-
-
-def _stable_image(snapshot: Snapshot, container: str) -> str:
-    stable = snapshot.stable
-    images = {c.name: c.image for c in stable.containers} if stable else {}
-    return images.get(container, "")
 
 
 def _pause(deadline: datetime | None, now: datetime, soon: float | None) -> float:

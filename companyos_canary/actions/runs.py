@@ -40,20 +40,20 @@ def read_run(cluster: Cluster, kind: Kind, name: str) -> RunOrExperiment:
     """Raises NotFound with the names that are there."""
     found = cluster.object(kind, name)
     if found is None:
-        raise NotFound(
-            f"{kind.kind} `{name}` not found in namespace `{cluster.namespace}`", hint=_near(cluster, kind, name)
-        )
+        otherwise = f"there is no {kind.kind} in this namespace; choose another one with -n"
+        hint = named_hint(cluster, kind, name, otherwise)
+        raise NotFound(f"{kind.kind} `{name}` not found in namespace `{cluster.namespace}`", hint=hint)
     return Experiment.from_object(found) if kind == EXPERIMENT else AnalysisRun.from_object(found)
 
 
-def _near(cluster: Cluster, kind: Kind, name: str) -> str:
+def named_hint(cluster: Cluster, kind: Kind, name: str, none: str = "there is none") -> str:
+    """The object of this kind that a name may be meant for, else those that there are; `none` where there are none."""
     try:
-        names = [str(o["metadata"]["name"]) for o in cluster.items(Selection(kind, cluster.namespace))]
+        found = cluster.items(Selection(kind, cluster.namespace if kind.namespaced else ""))
     except CanaryError:
         return ""
-    if not names:
-        return f"there is no {kind.kind} in this namespace; choose another one with -n"
-    return near(name, names, "there is " + ", ".join(f"`{n}`" for n in names[:5]))
+    names = [str(o["metadata"]["name"]) for o in found]
+    return near(name, names, "there is " + ", ".join(f"`{n}`" for n in names[:5]) if names else none)
 
 
 def change_runs(
@@ -103,7 +103,7 @@ def _seen(
 ) -> ChangedRun:
     look = partial(read_run, cluster, one.kind, one.before.name)
     waited = wait_for(look, partial(effect, one.before), one.before, time=time, patience=PATIENCE, known=False)
-    return replace(one, after=waited.seen, effect=waited.effect, trouble=waited.trouble, timed_out=waited.timed_out)
+    return replace(one, **waited.outcome)
 
 
 KINDS = {

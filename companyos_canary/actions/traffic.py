@@ -2,7 +2,6 @@
 the requests of its own pods alone."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -10,9 +9,9 @@ from msgspec import Struct
 
 from companyos_canary.analysis.evidence import BUCKETS, DECISIONS, REQUESTS, clumps
 from companyos_canary.argo.picture import Picture
-from companyos_canary.diagnosis.doubts import others
+from companyos_canary.diagnosis.doubts import POD_OF_A_ROLLOUT, others
 from companyos_canary.errors import CanaryError, NotFound
-from companyos_canary.prometheus.client import Prometheus
+from companyos_canary.prometheus.client import Prometheus, Sample
 from companyos_canary.render.evidence import at_least, boundaries
 from companyos_canary.render.questions import Questions
 
@@ -36,12 +35,14 @@ class Traffic(Struct, frozen=True):
 def traffic(prometheus: Prometheus, rollout: str, scope: str) -> Traffic:
     """NotFound where nothing counts requests within the scope; the errors of Prometheus as they are."""
 
-    def one(query: str) -> float | None:
-        found = prometheus.query(query)
+    def number(found: Sequence[Sample]) -> float | None:
         return found[0].value if len(found) == 1 and math.isfinite(found[0].value) else None
 
+    def one(query: str) -> float | None:
+        return number(prometheus.query(query))
+
     now = prometheus.query(f"sum(rate({REQUESTS}{{{scope}}}[{_RATE}]))")
-    rate = now[0].value if len(now) == 1 and math.isfinite(now[0].value) else None
+    rate = number(now)
     if not rate:
         raise NotFound(
             f"Prometheus has counted no requests of `{rollout}` in the last {_RATE}",
@@ -106,7 +107,6 @@ def _is_number(text: str | None) -> bool:
     return True
 
 
-_OF_A_ROLLOUT = re.compile(r"(.+)-[a-z0-9]+-[a-z0-9]+")
 _HASH = "rollouts_pod_template_hash"
 _MOST = 3
 
@@ -142,7 +142,7 @@ def series(prometheus: Prometheus, rollout: str, namespace: str) -> CountedSerie
     found = prometheus.query(
         f'group by (namespace, pod, {_HASH}) ({REQUESTS}{{namespace="{namespace}",pod=~"{rollout}-.*"}})'
     )
-    names = [(pod[1], s) for s in found if (pod := _OF_A_ROLLOUT.fullmatch(s.labels.get("pod", "")))]
+    names = [(pod[1], s) for s in found if (pod := POD_OF_A_ROLLOUT.fullmatch(s.labels.get("pod", "")))]
     own = [s for name, s in names if name == rollout]
     if not own:
         return None

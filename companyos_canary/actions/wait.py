@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from math import inf
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -53,6 +53,11 @@ class Waited(Struct, Generic[_Seen], frozen=True):
     seen: _Seen
     trouble: CanaryError | None = None
     timed_out: bool = False
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """As a change that was waited for has it."""
+        return {"after": self.seen, "effect": self.effect, "trouble": self.trouble, "timed_out": self.timed_out}
 
 
 class _Behind(ServerError):

@@ -40,7 +40,7 @@ def without_rule(template: Mapping[str, Any], strategy: Mapping[str, Any]) -> Js
     affinity = spec.get("affinity") or {}
     against = affinity.get("podAntiAffinity") or {}
     rules = against.get(kind) or []
-    added = next((i for i, rule in enumerate(rules) if _is_added(rule.get("podAffinityTerm") or rule)), None)
+    added = next((i for i, rule in enumerate(rules) if _hashes(rule.get("podAffinityTerm") or rule)), None)
     if added is None:
         return dict(template)
     left = [rule for i, rule in enumerate(rules) if i != added]
@@ -66,10 +66,6 @@ def _kind(strategy: Mapping[str, Any]) -> str:
     """Which of the two an antiAffinity has: the first, if it has both; empty without one."""
     wanted = strategy.get("antiAffinity") or {}
     return next((kind for kind in (_PREFERRED, _REQUIRED) if wanted.get(kind) is not None), "")
-
-
-def _is_added(term: Mapping[str, Any]) -> bool:
-    return bool(_hashes(term))
 
 
 def _hashes(term: Mapping[str, Any]) -> list[list[str]]:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from companyos_canary.argo.actions import STEP_COMPLETED, completed_step
 from companyos_canary.argo.limits import decided_of
-from companyos_canary.argo.progress import progress
+from companyos_canary.argo.progress import progress, progress_deadline
 from companyos_canary.argo.steps import WeightStep, steps_of, weight_step_at
 from companyos_canary.model.analysisrun import AnalysisRun, MetricResult
 from companyos_canary.model.outcome import Ending
@@ -21,14 +21,11 @@ from companyos_canary.model.snapshot import Snapshot
 
 _ARGUMENT = re.compile(r"\{\{ *args\.([\w-]+) *\}\}")
 _SETTLE = timedelta(seconds=20)
-_DEADLINE = 600
 
 
 def default_timeout(rollout: Rollout, templates: Mapping[str, Mapping[str, Any]]) -> timedelta:
     """What `deploy` waits at most: twice the planned time, and once the progress deadline."""
-    spec = rollout.raw.get("spec") or {}
-    deadline = whole_seconds(spec.get("progressDeadlineSeconds"), _DEADLINE)
-    return 2 * planned_duration(rollout, templates) + deadline
+    return 2 * planned_duration(rollout, templates) + progress_deadline(rollout)
 
 
 def planned_duration(rollout: Rollout, templates: Mapping[str, Mapping[str, Any]]) -> timedelta:

@@ -21,7 +21,7 @@ from companyos_canary.argo.steps import FULL_WEIGHT, asked_share, percent, step_
 from companyos_canary.errors import UsageError
 from companyos_canary.model.abort_on import OF_PODS, AbortOn
 from companyos_canary.model.outcome import AbortReason, EndKind
-from companyos_canary.model.quantity import format_duration, parse_time, whole
+from companyos_canary.model.quantity import format_duration, parse_time, plural, whole
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 
@@ -218,7 +218,7 @@ def abort_reason(wanted: AbortOn, snapshot: Snapshot, moved: LastMove, now: date
         for pod, status in own:
             if status.removeprefix("Init:") in OF_PODS[word]:
                 again = restarts(pod)
-                times = f" after {again} restart{'' if again == 1 else 's'}" if again and word == "crashloop" else ""
+                times = f" after {plural(again, 'restart')}" if again and word == "crashloop" else ""
                 return AbortReason(condition=word, evidence=f"pod {pod.name} is in {status}{times}")
     current = snapshot.current
     if wanted.stuck and current and moved.since and _should_move(snapshot) and now - moved.since >= wanted.stuck:

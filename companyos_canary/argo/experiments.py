@@ -13,7 +13,7 @@ from companyos_canary.argo.judged import JudgedRun, judged_run
 from companyos_canary.argo.pods import PodState, pod_state, ready_containers
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.experiment import Experiment, ExperimentAnalysis, ExperimentTemplate
-from companyos_canary.model.row import Images, RunPhase, Says
+from companyos_canary.model.row import Images, RunPhase, Says, pick
 from companyos_canary.model.workload import Pod, ReplicaSet
 
 _TEMPLATE = "experiment.argoproj.io/template-name"
@@ -139,17 +139,7 @@ class ExperimentShown(Struct, frozen=True):
 
 
 def experiment_listed(one: Experiment) -> ExperimentListed:
-    return ExperimentListed(
-        one.name,
-        one.namespace,
-        one.owner,
-        one.phase,
-        one.message,
-        one.terminating,
-        one.created_at,
-        one.available_at,
-        one.ends_at,
-    )
+    return pick(ExperimentListed, one, rollout=one.owner)
 
 
 def experiment_row(picture: ExperimentPicture, context: str) -> ExperimentShown:

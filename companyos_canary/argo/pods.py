@@ -28,7 +28,7 @@ def pod_status(pod: Pod) -> str:
     text = pod.reason or pod.phase or "Pending"  # no kubelet has said anything yet
     ready_and_running = False
     for container in reversed(pod.containers):
-        said = container.reason or (_ended(container) if container.terminated else "")
+        said = container.reason or (_ended(container) if container.terminated else "")  # no call for each pod
         text = said or text
         if not said and container.ready and container.running:
             ready_and_running = True

@@ -19,7 +19,15 @@ from companyos_canary.argo.steps import (
 )
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.experiment import duration_of
-from companyos_canary.model.quantity import parse_duration, parse_time, percent_of, repeated, whole, whole_seconds
+from companyos_canary.model.quantity import (
+    parse_duration,
+    parse_time,
+    percent_of,
+    plural,
+    repeated,
+    whole,
+    whole_seconds,
+)
 from companyos_canary.model.rollout import BlueGreen, Rollout, Step
 from companyos_canary.model.snapshot import Snapshot
 
@@ -389,12 +397,13 @@ class Skipped(Struct, frozen=True):
         """`the steps at 25 % and 50 %, 2 analyses (3 of 20 measurements were made)`."""
         parts = []
         if self.weights:
-            parts.append(f"{_steps(len(self.weights))} at {_and([f'{w} %' for w in self.weights])}")
+            steps = "the step" if len(self.weights) == 1 else "the steps"
+            parts.append(f"{steps} at {_and([f'{w} %' for w in self.weights])}")
         if self.analyses:
             made = f" ({self.measured} of {self.planned} measurements were made)"
-            parts.append(_count(self.analyses, "analysis", "analyses") + (made if self.planned else ""))
+            parts.append(plural(self.analyses, "analysis", "analyses") + (made if self.planned else ""))
         if self.pauses:
-            parts.append(_count(self.pauses, "pause", "pauses"))
+            parts.append(plural(self.pauses, "pause"))
         return _and(parts) or "nothing"
 
 
@@ -432,14 +441,6 @@ def _of_blue_green(rollout: Rollout, measured: int, planned: int) -> Skipped:
 
 def _background(rollout: Rollout) -> int:
     return 1 if rollout.background_run and rollout.background_run.status == "Running" else 0
-
-
-def _steps(count: int) -> str:
-    return "the step" if count == 1 else "the steps"
-
-
-def _count(count: int, one: str, many: str) -> str:
-    return f"1 {one}" if count == 1 else f"{count} {many}"
 
 
 def _and(parts: list[str]) -> str:

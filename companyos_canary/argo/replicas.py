@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from companyos_canary.argo.steps import max_weight, set_weight
-from companyos_canary.model.quantity import whole_seconds
+from companyos_canary.model.quantity import plural, whole_seconds
 from companyos_canary.model.rollout import Rollout
 
 DEFAULT_LIMIT = "25%"
@@ -186,7 +186,7 @@ def rounded(canary: Mapping[str, Any], replicas: int | None) -> Iterator[tuple[i
 def rounding(rollout: Rollout) -> str:
     """What becomes of the weights without a router: `10 % of 3 pods is 25 %`; empty where they are what they say."""
     found = rounded(strategy(rollout), rollout.replicas if rollout.strategy == "canary" else None)
-    pods = "1 pod" if rollout.replicas == 1 else f"{rollout.replicas} pods"
+    pods = plural(rollout.replicas, "pod")
     shares = {weight: got.canary * 100 / (got.canary + got.stable) for _, weight, got in found}
     told = [f"{weight} % of {pods} is {share:.0f} %" for weight, share in shares.items()]
     more = f", and {len(told) - 3} more" if len(told) > 3 else ""

@@ -17,6 +17,7 @@ from companyos_canary.errors import CanaryError, ConfigError, ExitCode, UsageErr
 from companyos_canary.lint.check import File, LintReport, check, file_of, file_of_objects
 from companyos_canary.lint.documents import Unreadable
 from companyos_canary.lint.finding import SEVERITIES, Finding, UnreadableRow
+from companyos_canary.model.quantity import plural
 from companyos_canary.model.row import Output, Says, pick
 from companyos_canary.view import findings as view
 
@@ -186,8 +187,8 @@ def _error(problems: Sequence[_Problem]) -> CanaryError | None:
 
 
 def _summary(report: LintReport, files: Sequence[File]) -> str:
-    where = f"in {view.plural(report.objects, 'object')} of {view.plural(len(files), 'file')}"
-    found = [view.plural(report.count(s), s) for s in SEVERITIES if report.count(s)]
+    where = f"in {plural(report.objects, 'object')} of {plural(len(files), 'file')}"
+    found = [plural(report.count(s), s) for s in SEVERITIES if report.count(s)]
     left = f" ({report.ignored} ignored)" if report.ignored else ""
     return f"{', '.join(found) or 'no findings'} {where}{left}"
 

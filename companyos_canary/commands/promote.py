@@ -37,6 +37,7 @@ from companyos_canary.commands.session import Answer, Session
 from companyos_canary.errors import CanaryError, ExitCode, Refused, UsageError, exits
 from companyos_canary.model.image import version
 from companyos_canary.model.outcome import EndKind
+from companyos_canary.model.quantity import plural
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import OfAll, Output, Percent, Placed, entries
 from companyos_canary.model.snapshot import Snapshot
@@ -106,7 +107,7 @@ def _promote(cluster: Cluster, live: Rollout, time: Time, promotes: int) -> Chan
         if now.promote_full and now.current_hash == live.current_hash:  # someone else's: nothing is left to promote
             return Changed(Nothing(error.message), live, now)
         if promotes:
-            error.message = f"{error.message} (after {promotes} {'promote' if promotes == 1 else 'promotes'})"
+            error.message = f"{error.message} (after {plural(promotes, 'promote')})"
         raise
 
 
@@ -272,7 +273,7 @@ def promote_to(session: Session, wanted: _Wanted, weight: float, limit: timedelt
         raise Refused(refusal.message, hint=refusal.hint)
     climbed = promote_to_weight(session.cluster, live.name, weight, time=time)
     rollout = climbed.rollout
-    how = f" ({_promotes(climbed)})" if climbed.promotes else ""
+    how = f" ({plural(climbed.promotes, 'promote')})" if climbed.promotes else ""
     if climbed.unseen:
         said = unseen(session, climbed.unseen, "promote")
         verdict = "timeout" if said.code is ExitCode.TIMEOUT else "unobserved"
@@ -426,7 +427,3 @@ def _blue_green_now(rollout: Rollout) -> str:
 
 
 command = base.verb(promote, follows=True)
-
-
-def _promotes(climbed: Climbed) -> str:
-    return f"{climbed.promotes} promote{'' if climbed.promotes == 1 else 's'}"

@@ -11,7 +11,7 @@ from companyos_canary.argo.progress import progress_deadline
 from companyos_canary.diagnosis.case import Case, at, event_time, quote, short
 from companyos_canary.model.http import Fields
 from companyos_canary.model.outcome import Evidence
-from companyos_canary.model.quantity import parse_time, whole_seconds
+from companyos_canary.model.quantity import parse_time, plural, whole_seconds
 from companyos_canary.units import duration
 
 _CONFIG = "CreateContainerConfigError"
@@ -99,7 +99,7 @@ def _ended(case: Case, pod: Fields, path: tuple[str, str, int], status: Fields, 
         *quote("Pod", pod, *path, *ended, "exitCode"),
         *quote("Pod", pod, *path, "restartCount"),
     )
-    times = f"{restarts} {'restart' if restarts == 1 else 'restarts'}"
+    times = plural(restarts, "restart")
     before = bool(at(status, "state", "running"))
     reason, message = at(status, *ended, "reason"), str(at(status, *ended, "message") or "")
     if reason in _CANNOT_START:

@@ -24,7 +24,7 @@ from companyos_canary.model.outcome import Evidence
 from companyos_canary.model.quantity import parse_duration
 from companyos_canary.units import limit_text, value_text
 
-_OF_A_ROLLOUT = re.compile(r"(.+)-[a-z0-9]+-[a-z0-9]+")
+POD_OF_A_ROLLOUT = re.compile(r"(.+)-[a-z0-9]+-[a-z0-9]+")
 _MILLIS = re.compile(r"\w*(?:milliseconds|millis|_ms)(?:_bucket|_sum|_count|_total)?\b")
 _SECONDS = re.compile(r"\w*seconds(?:_bucket|_sum)?\b")
 _THOUSAND = re.compile(r"\b(?:1000|1e3)\b")
@@ -98,7 +98,7 @@ def others(found: Iterable[Mapping[str, str]], rollout: str, namespace: str, als
     `app`, which may be any of `also`. A series with neither says nothing."""
     names: set[str] = set()
     for labels in found:
-        pod = _OF_A_ROLLOUT.fullmatch(labels.get("pod", ""))
+        pod = POD_OF_A_ROLLOUT.fullmatch(labels.get("pod", ""))
         name = pod[1] if pod else labels.get("pod") or labels.get("app") or labels.get("service") or rollout
         there = labels.get("namespace") or namespace
         own = name == rollout or (not pod and (name in also or name.startswith(f"{rollout}-")))

@@ -12,7 +12,7 @@ from companyos_canary.argo.validation import MANAGED_BY
 from companyos_canary.diagnosis.case import at, condition, labels_lacking, service_of_stable, short, strategy_services
 from companyos_canary.model.http import Fields
 from companyos_canary.model.image import HASH_LABEL
-from companyos_canary.model.quantity import amount
+from companyos_canary.model.quantity import amount, plural
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.units import duration as span
@@ -216,8 +216,7 @@ def room(rollout: Rollout, quotas: Iterable[Fields]) -> Iterator[Check]:
             has, may, each = amount(used.get(resource)), amount(most), _each(rollout, resource)
             if has is None or may is None or not each or has + extra * each <= may:
                 continue
-            pods = "1 pod" if extra == 1 else f"{extra} pods"
-            left = max(0, int((may - has) / each + 1e-9))
+            pods, left = plural(extra, "pod"), max(0, int((may - has) / each + 1e-9))
             name = at(quota, "metadata", "name")
             text = f"a release adds up to {pods}, and ResourceQuota {name} ({resource}) leaves room for {left}"
             fix = f"kubectl -n {rollout.namespace} describe resourcequota {name}"

@@ -7,7 +7,7 @@ from companyos_canary.argo.steps import asked_share, max_weight, percent, set_we
 from companyos_canary.diagnosis.case import WEIGHT_SET, Case, Explanation, at, quote
 from companyos_canary.diagnosis.pods import starting
 from companyos_canary.model.outcome import Evidence
-from companyos_canary.model.quantity import whole
+from companyos_canary.model.quantity import plural, whole
 from companyos_canary.units import duration
 
 _HELD = timedelta(minutes=2)
@@ -34,7 +34,7 @@ def rounded_away(case: Case) -> Explanation | None:
         *case.field_of("ReplicaSet", stable.name, "spec", "replicas"),
         *case.field("spec", "strategy", "canary", "maxSurge"),
     )
-    pods = "1 pod" if rollout.replicas == 1 else f"{rollout.replicas} pods"
+    pods = plural(rollout.replicas, "pod")
     became = f"all of them, so {case.version} has all of the traffic"
     if not current.desired:
         became = f"none of them, so {case.version} gets no request"

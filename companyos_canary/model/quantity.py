@@ -112,3 +112,8 @@ def percent_of(weight: int, most: int) -> float:
     """A weight in percent, where `most` is all traffic: a whole number where it is one."""
     whole, rest = divmod(weight * 100, most)
     return round(weight * 100 / most, 3) if rest else whole
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """`1 pod`, `3 pods`; `many` where that is not `one` with an s."""
+    return f"1 {one}" if count == 1 else f"{count} {many or one + 's'}"

@@ -22,11 +22,6 @@ def finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
             yield f"  hint: {f.hint}"
 
 
-def plural(count: int, word: str) -> str:
-    """`1 error`, `2 errors`."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
-
-
 def annotations(findings: Sequence[Finding]) -> Iterator[str]:
     """A workflow command of GitHub a finding."""
     for f in findings:

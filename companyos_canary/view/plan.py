@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from companyos_canary.model.outcome import Chance, PlannedStep, PlanRow, Warned
-from companyos_canary.view.findings import plural
+from companyos_canary.model.quantity import plural
 from companyos_canary.view.format import duration, keyed
 from companyos_canary.view.lines import Column, Facts, Line, Tone, table, wrapped
 

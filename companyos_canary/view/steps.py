@@ -10,6 +10,7 @@ from companyos_canary.argo.routes import Route
 from companyos_canary.argo.steps import WeightStep
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.experiment import ExperimentAnalysis, ExperimentTemplate
+from companyos_canary.model.quantity import plural
 from companyos_canary.view.format import about, duration, is_far, left, shorten
 from companyos_canary.view.lines import Facts, Line, Part, Tone, columns_of, width
 
@@ -301,7 +302,7 @@ def _experiment(picture: Picture, facts: Facts) -> list[Line]:
 
 def _version(template: ExperimentTemplate) -> tuple[str, str, Tone]:
     state = template.status if template.status not in ("", "Running") else ""
-    text = f"{template.available} of {template.desired} {'pod' if template.desired == 1 else 'pods'} available"
+    text = f"{template.available} of {plural(template.desired, 'pod')} available"
     return template.name, ", ".join(w for w in (text, state, template.message) if w), _role(template.status)
 
 

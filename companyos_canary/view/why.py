@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from companyos_canary.argo.limits import Limit, Operator, unit_of
 from companyos_canary.argo.picture import Picture
 from companyos_canary.model.outcome import Cause, Diagnosis, FailedMetric, PodProblem, plain_message
+from companyos_canary.model.quantity import plural
 from companyos_canary.units import too_few_sentence
 from companyos_canary.view.format import bound_text, limit_text, said_text
 from companyos_canary.view.lines import Symbols, Tone
@@ -64,8 +65,7 @@ def limited_metric(failed: FailedMetric) -> str:
 
 def pod_sentence(problem: PodProblem) -> str:
     """`pod X does not start: ImagePullBackOff, manifest unknown`."""
-    times = "restart" if problem.restarts == 1 else "restarts"
-    again = f", {problem.restarts} {times}" if problem.restarts else ""
+    again = f", {plural(problem.restarts, 'restart')}" if problem.restarts else ""
     message = f": {problem.message}" if problem.message else ""
     if problem.reason == "ReplicaFailure":
         return f"no pod can be made{message}"

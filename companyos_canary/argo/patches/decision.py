@@ -5,7 +5,10 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from companyos_canary.errors import ExitCode
+from companyos_canary.model.http import MERGE_PATCH
 from companyos_canary.model.rollout import Rollout
+
+UNRECORDED = "could not record who deployed it"
 
 
 class Patch(Struct, frozen=True):
@@ -18,7 +21,7 @@ class Patch(Struct, frozen=True):
     subresource: str = ""
     target: Literal["Rollout", "Deployment"] = "Rollout"
     beside: bool = False
-    unwritten: str = "could not record who deployed it"
+    unwritten: str = UNRECORDED
 
 
 class Change(Struct, frozen=True):
@@ -68,6 +71,16 @@ def pins(rollout: Rollout) -> list[dict[str, Any]]:
     if rollout.step_index is not None:
         pins.append(test("/status/currentStepIndex", rollout.step_index))
     return pins
+
+
+def annotation_patch(key: str, text: str, unwritten: str = UNRECORDED) -> Patch:
+    """A patch of the Rollout that writes this annotation and nothing else."""
+    return Patch({"metadata": {"annotations": {key: text}}}, MERGE_PATCH, beside=True, unwritten=unwritten)
+
+
+def annotation_path(key: str) -> str:
+    """As a JSON patch names it."""
+    return "/metadata/annotations/" + key.replace("~", "~0").replace("/", "~1")
 
 
 def test(path: str, value: Any) -> dict[str, Any]:

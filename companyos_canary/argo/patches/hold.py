@@ -13,9 +13,8 @@ from typing import Any
 from msgspec import Struct
 
 from companyos_canary.argo.actions import one_line
-from companyos_canary.argo.patches.decision import Patch, add, remove, test
-from companyos_canary.argo.patches.record import LONGEST_REASON, facts_of
-from companyos_canary.model.http import MERGE_PATCH
+from companyos_canary.argo.patches.decision import Patch, add, annotation_patch, annotation_path, remove, test
+from companyos_canary.argo.patches.record import LONGEST_REASON, facts_of, written_facts
 from companyos_canary.model.image import Container
 from companyos_canary.model.quantity import format_time, parse_time
 
@@ -46,21 +45,21 @@ class Hold(Struct, frozen=True):
         }
         images = json.dumps(sorted(self.images.items()))
         digest = hashlib.sha256(images.encode()).hexdigest()[:10]
-        return f"{PREFIX}{digest}", json.dumps({k: v for k, v in facts.items() if v}, separators=(",", ":"))
+        return f"{PREFIX}{digest}", written_facts(facts)
 
     def operation(self) -> dict[str, Any]:
         """The operation of a JSON patch that writes it, where there are annotations."""
         key, text = self.annotation
-        return add(_path(key), text)
+        return add(annotation_path(key), text)
 
     def patch(self) -> Patch:
         """A patch of the Rollout that writes nothing else."""
-        key, text = self.annotation
-        return Patch({"metadata": {"annotations": {key: text}}}, MERGE_PATCH, beside=True, unwritten=_UNWRITTEN)
+        return annotation_patch(*self.annotation, _UNWRITTEN)
 
     def release(self) -> list[dict[str, Any]]:
         """The operations that take it away, if it is still the one that was read."""
-        return [test(_path(self.key), self.text), remove(_path(self.key))]
+        path = annotation_path(self.key)
+        return [test(path, self.text), remove(path)]
 
     def is_there(self, annotations: Mapping[str, str]) -> bool:
         """Whether these images are held already, by anyone."""
@@ -99,7 +98,3 @@ def _read(key: str, text: str) -> Hold | None:
     named = {k: v for k, v in images.items() if isinstance(v, str) and v}
     by, reason, at = (one_line(v) if isinstance(v := facts.get(name), str) else "" for name in ("by", "reason", "at"))
     return Hold(named, by, parse_time(at), reason, key, text) if named else None
-
-
-def _path(key: str) -> str:
-    return "/metadata/annotations/" + key.replace("~", "~0").replace("/", "~1")

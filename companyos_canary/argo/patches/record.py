@@ -9,9 +9,8 @@ from typing import Any, Literal, get_args
 from msgspec import Struct
 from msgspec.structs import replace
 
-from companyos_canary.argo.patches.decision import Change, Decision, Patch, add
+from companyos_canary.argo.patches.decision import Change, Decision, Patch, add, annotation_patch, annotation_path
 from companyos_canary.errors import words
-from companyos_canary.model.http import MERGE_PATCH
 from companyos_canary.model.quantity import format_time, parse_time
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
@@ -83,19 +82,17 @@ class Record(Struct, frozen=True):
             "undo_to": self.undo_to,
             "ends": [end.facts() for end in newest_ends(self.ends)],
         }
-        return json.dumps({k: v for k, v in facts.items() if v}, separators=(",", ":"))
+        return written_facts(facts)
 
     def annotation(self, present: Mapping[str, str]) -> dict[str, Any]:
         """The operation of a JSON patch that writes it; `present`: the annotations there are."""
         if present:
-            path = RECORD.replace("~", "~0").replace("/", "~1")
-            return add(f"/metadata/annotations/{path}", self.text())
+            return add(annotation_path(RECORD), self.text())
         return add("/metadata/annotations", {RECORD: self.text()})
 
     def patch(self) -> Patch:
         """A patch of the Rollout that writes nothing else."""
-        body = {"metadata": {"annotations": {RECORD: self.text()}}}
-        return Patch(body, MERGE_PATCH, beside=True)
+        return annotation_patch(RECORD, self.text())
 
 
 def record_of(annotations: Mapping[str, str]) -> dict[str, str]:
@@ -164,6 +161,11 @@ def _texts(annotation: str) -> dict[str, str]:
     return {k: words(v) for k, v in facts_of(annotation).items() if isinstance(v, str)}
 
 
+def written_facts(facts: Mapping[str, Any]) -> str:
+    """The text of an annotation, without what is empty."""
+    return json.dumps({k: v for k, v in facts.items() if v}, separators=(",", ":"))
+
+
 def facts_of(annotation: str) -> dict[str, Any]:
     """Empty if it cannot be read: anyone may write an annotation."""
     try:
@@ -187,9 +189,7 @@ def with_reason(
     if not reason or not isinstance(decision, Change):
         return decision
     facts = {"verb": verb, "by": by, "at": format_time(at), "reason": reason, "superseded_by": superseded_by}
-    text = json.dumps({k: v for k, v in facts.items() if v}, separators=(",", ":"))
-    note = Patch({"metadata": {"annotations": {ACTION: text}}}, MERGE_PATCH, beside=True)
-    return replace(decision, patches=(*decision.patches, note))
+    return replace(decision, patches=(*decision.patches, annotation_patch(ACTION, written_facts(facts))))
 
 
 def ever_stable(snapshot: Snapshot) -> frozenset[str]:
