@@ -12,11 +12,10 @@ from companyos_canary.argo.metric_rows import MetricRow, answer_text
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.view import advice
 from companyos_canary.view.format import clock, duration, keyed, limit_text, sparkline, value_text
-from companyos_canary.view.lines import Column, Facts, Line, Symbols, Tone, joined, role_symbol, table
+from companyos_canary.view.lines import RUN_PHASES, Column, Facts, Line, Symbols, Tone, joined, role_symbol, table
 from companyos_canary.view.metric_table import failed_text
 from companyos_canary.view.metric_table import value as metric_value
 
-_ROLES: dict[str, Tone] = {"Failed": "failure", "Error": "failure", "Inconclusive": "warning", "Successful": "success"}
 _WHILE_RUNNING: dict[str, Tone] = {
     "failing": "failure",
     "error": "failure",
@@ -29,7 +28,7 @@ def _role(one: Judged) -> Tone:
     """That of the phase; that of the newest measurement if it is bad while it runs, and where the phase is
     Successful all the same: a run that was ended early has passed nothing."""
     newest = _WHILE_RUNNING.get(one.row.verdict, "")
-    return newest if newest and one.phase == "Successful" else _ROLES.get(one.phase) or newest
+    return newest if newest and one.phase == "Successful" else RUN_PHASES.get(one.phase) or newest
 
 
 def _is_bad(one: Judged) -> bool:
@@ -86,7 +85,7 @@ def screen(
 
 
 def _head(run: AnalysisRun, step: str, now: datetime, facts: Facts) -> list[Line]:
-    symbols, role = facts.symbols, _ROLES.get(run.phase, "hint")
+    symbols, role = facts.symbols, RUN_PHASES.get(run.phase, "hint")
     phase = run.phase or "Pending"
     if run.is_finished and run.started_at:
         phase += f" after {duration((run.completed_at or now) - run.started_at)}"

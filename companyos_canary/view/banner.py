@@ -138,5 +138,4 @@ def _doing(picture: Picture) -> str:
     words = {"scaling": "waiting for pods", "analysing": "analysing", "pausing": "pausing"}
     number = f"step {progress.step.number} of {len(progress.steps)}" if progress.step and progress.stepped else ""
     doing = words.get(progress.activity, "finishing" if progress.activity == "finishing" else kind_text(picture))
-    time = left(progress.remaining, progress.overdue) if progress.remaining is not None else ""
-    return ", ".join(w for w in (number, doing, time) if w)
+    return ", ".join(w for w in (number, doing, left(picture)) if w)

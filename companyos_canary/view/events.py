@@ -7,7 +7,6 @@ from datetime import datetime
 
 from companyos_canary.argo.picture import Picture
 from companyos_canary.model.quantity import format_time
-from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import Event
 from companyos_canary.view.format import clock, keyed, shorten
 from companyos_canary.view.lines import Facts, Line, Tone, columns_of, wrapped
@@ -45,18 +44,13 @@ def events_lines(picture: Picture, facts: Facts, most: int, *, folded: bool = Fa
     return (_lines(kept, picture, facts, folded=folded) + end)[-most:]
 
 
-def in_order(snapshot: Snapshot) -> list[Event]:
-    """By time, oldest first."""
-    return sorted(snapshot.events, key=lambda e: e.at.timestamp() if e.at else 0.0)
-
-
 def _of_this_update(picture: Picture) -> list[Event]:
-    ordered = in_order(picture.snapshot)
-    began = _began(picture, ordered)
-    return [e for e in ordered if tells(e) and not (began and e.at and e.at < began) and not _is_of_another(e, picture)]
+    events = picture.snapshot.events
+    began = _began(picture, events)
+    return [e for e in events if tells(e) and not (began and e.at and e.at < began) and not _is_of_another(e, picture)]
 
 
-def _began(picture: Picture, events: list[Event]) -> datetime | None:
+def _began(picture: Picture, events: Iterable[Event]) -> datetime | None:
     """When what is going on began: a restart, this update, or as far as its events reach."""
     rollout, current = picture.snapshot.rollout, picture.snapshot.current
     if rollout.restart_at and rollout.restart_at != rollout.restarted_at:

@@ -8,14 +8,24 @@ from companyos_canary.argo.experiments import ExperimentListed, ExperimentPictur
 from companyos_canary.model.image import version
 from companyos_canary.view import analysis
 from companyos_canary.view.format import duration, keyed, shorten
-from companyos_canary.view.lines import Column, Facts, Line, Part, Tone, columns_of, cut, filled, role_symbol, table
+from companyos_canary.view.lines import (
+    RUN_PHASES,
+    Column,
+    Facts,
+    Line,
+    Part,
+    Tone,
+    columns_of,
+    cut,
+    filled,
+    role_symbol,
+    table,
+)
 from companyos_canary.view.pods import pod_lines
-
-_ROLES: dict[str, Tone] = {"Failed": "failure", "Error": "failure", "Inconclusive": "warning", "Successful": "success"}
 
 
 def _role(phase: str) -> Tone:
-    return _ROLES.get(phase, "hint")
+    return RUN_PHASES.get(phase, "hint")
 
 
 def experiment_screen(picture: ExperimentPicture, facts: Facts) -> list[Line]:

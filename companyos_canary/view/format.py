@@ -4,12 +4,16 @@ import json
 import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from companyos_canary.argo.limits import Limit, number_text
 from companyos_canary.argo.pods import is_far
 from companyos_canary.model.outcome import FailedMetric
 from companyos_canary.units import bound_text, duration, limit_text, said_text, value_text
 from companyos_canary.view.lines import Symbols, cut
+
+if TYPE_CHECKING:
+    from companyos_canary.argo.picture import Picture
 
 __all__ = [
     "about",
@@ -23,6 +27,7 @@ __all__ = [
     "limit_text",
     "quoted",
     "said_text",
+    "share_between",
     "shorten",
     "sparkline",
     "value_text",
@@ -39,11 +44,15 @@ def about(span: timedelta) -> str:
     return f"{minutes}m" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
 
 
-def left(span: timedelta, overdue: timedelta = timedelta()) -> str:
-    """Time until something is due: `48s left`, or `due now` once it has passed, or `overdue by 27s`."""
-    if overdue:
-        return f"overdue by {duration(overdue)}"
-    return f"{duration(span)} left" if span >= timedelta(seconds=1) else "due now"
+def left(picture: "Picture") -> str:
+    """Time until the step is over: `48s left`, or `due now` once it has passed, or `overdue by 27s`; empty where that
+    is not known."""
+    progress = picture.progress
+    if progress.remaining is None:
+        return ""
+    if progress.overdue:
+        return f"overdue by {duration(progress.overdue)}"
+    return f"{duration(progress.remaining)} left" if progress.remaining >= timedelta(seconds=1) else "due now"
 
 
 def clock(moment: datetime | None, now: datetime) -> str:
@@ -75,10 +84,13 @@ def _mark(value: float | None, low: float, high: float, symbols: Symbols) -> str
     top = len(symbols.levels) - 1
     if math.isinf(value):
         return symbols.levels[top if value > 0 else 0]
-    # Halves: the difference of two large numbers may be too large itself.
-    span = high / 2 - low / 2
-    share = (value / 2 - low / 2) / span if span > 0 else 0.5
-    return symbols.levels[min(top, max(0, round(share * top)))]
+    return symbols.levels[min(top, max(0, round(share_between(value, low, high) * top)))]
+
+
+def share_between(value: float, low: float, high: float) -> float:
+    """Where a value is between two others: 0.0 at the low one, 1.0 at the high one, 0.5 where they are the same."""
+    span = high / 2 - low / 2  # halves: the difference of two large numbers may be too large itself
+    return (value / 2 - low / 2) / span if span > 0 else 0.5
 
 
 def weight_text(weight: float, share: int | None) -> str:

@@ -133,6 +133,12 @@ ASCII = Symbols(
     now="~",
 )
 
+RUN_PHASES: dict[str, Tone] = {
+    "Failed": "failure",
+    "Error": "failure",
+    "Inconclusive": "warning",
+    "Successful": "success",
+}
 PHASES: dict[str, Tone] = {"Healthy": "success", "Progressing": "hint", "Paused": "warning", "Degraded": "failure"}
 
 

@@ -7,11 +7,11 @@ from msgspec import Struct
 from companyos_canary.argo.picture import Picture
 from companyos_canary.model.snapshot import Course
 from companyos_canary.model.workload import LogLine
-from companyos_canary.view.events import event_lines, in_order
+from companyos_canary.view.chart import GUTTER, TimeAxis, axis, plot
+from companyos_canary.view.events import event_lines
 from companyos_canary.view.format import clock, limit_text, shorten
 from companyos_canary.view.lines import Facts, Line, Part, Symbols, Tone, columns_of, cut, wrapped
 from companyos_canary.view.metric_table import VERDICT_ROLES, value, worst_row
-from companyos_canary.view.plot import PLOT_GUTTER, TimeAxis, axis, plot
 
 Panel = Literal["", "metrics", "events", "logs", "help"]
 
@@ -163,7 +163,7 @@ def panel_lines(picture: Picture, facts: Facts, desk: Desk, room: int) -> list[L
         case "metrics":
             return _metrics(picture, facts, desk, room)
         case "events":
-            lines = event_lines(in_order(picture.snapshot), picture, facts)
+            lines = event_lines(picture.snapshot.events, picture, facts)
             return lines[-room:] or [("  the cluster has no events of this rollout",)]
         case "logs":
             return _logs(facts, desk, room)
@@ -211,7 +211,7 @@ def _time(picture: Picture, facts: Facts, desk: Desk) -> TimeAxis:
     known += [at for at, _ in picture.weights] or [at for c in desk.stable for at, _ in c.points]
     start = min([*known, *([picture.started] if picture.started else [])], default=picture.as_of)
     end = max([*known, picture.as_of]) if picture.progress.activity not in _OVER else max(known, default=picture.as_of)
-    return TimeAxis(start, end, max(0, facts.width - PLOT_GUTTER), picture.weights)
+    return TimeAxis(start, end, max(0, facts.width - GUTTER), picture.weights)
 
 
 def _logs(facts: Facts, desk: Desk, room: int) -> list[Line]:

@@ -54,12 +54,11 @@ def _served(picture: Picture, hash_: str) -> str:
 
 def _note(picture: Picture, facts: Facts, state: BlueGreen) -> tuple[str, Tone] | None:
     progress, symbols = picture.progress, facts.symbols
-    time = f", {left(progress.remaining, progress.overdue)}" if progress.remaining is not None else ""
     match progress.activity:
         case "waiting":
             return f"{symbols.paused} the switch waits for a person", "warning"
         case "pausing":
-            return f"{symbols.running} switches automatically{time}", "hint"
+            return ", ".join(filter(None, (f"{symbols.running} switches automatically", left(picture)))), "hint"
         case "held":
             return f"{symbols.paused} paused by hand", "warning"
         case "inconclusive":

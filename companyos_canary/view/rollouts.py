@@ -122,8 +122,7 @@ def _facts(picture: Picture) -> list[str]:
     if picture.snapshot.rollout.weights_verified is False:
         found.append("weight not verified by the router")
     found.append(_ACTIVITY.get(progress.activity) or kind_text(picture) or progress.phase.message)
-    if progress.remaining is not None:
-        found.append(left(progress.remaining, progress.overdue))
+    found.append(left(picture))
     if picture.why is not None and picture.why.cause != "paused-by-hand":
         found.append(picture.why.because)
     else:

@@ -133,7 +133,7 @@ def _behind(picture: Picture, facts: Facts, step: WeightStep) -> list[tuple[str,
 
 def _now(picture: Picture, facts: Facts) -> list[tuple[str, Tone]]:
     progress, symbols = picture.progress, facts.symbols
-    time = left(progress.remaining, progress.overdue) if progress.remaining is not None else ""
+    time = left(picture)
     tail = f", {time}" if time else ""
     match progress.activity:
         case "analysing":
@@ -278,11 +278,10 @@ def step_lines(picture: Picture, facts: Facts) -> list[Line]:
 
 
 def _experiment(picture: Picture, facts: Facts) -> list[Line]:
-    experiment, progress = picture.snapshot.experiment, picture.progress
+    experiment = picture.snapshot.experiment
     if experiment is None:
         return [(f"  experiment {picture.snapshot.rollout.experiment}",)]
-    remaining = left(progress.remaining, progress.overdue) if progress.remaining is not None else ""
-    head = ", ".join(w for w in (experiment.phase or "Pending", remaining, experiment.message) if w)
+    head = ", ".join(w for w in (experiment.phase or "Pending", left(picture), experiment.message) if w)
     lines: list[Line] = [
         (
             "  ",

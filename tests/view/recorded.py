@@ -28,7 +28,7 @@ def recorded(name: str) -> Snapshot:
         replicasets=tuple(sorted(replicasets, key=lambda r: -r.revision)),
         pods=all_of("Pod", Pod.from_object),
         runs=all_of("AnalysisRun", AnalysisRun.from_object),
-        events=events,
+        events=tuple(sorted(events, key=lambda e: e.at.timestamp() if e.at else 0.0)),
     )
 
 

@@ -11,9 +11,9 @@ from companyos_canary.argo.metric_rows import rows_of
 from companyos_canary.argo.picture import look
 from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Course
+from companyos_canary.view.chart import GUTTER, TimeAxis, axis, plot
 from companyos_canary.view.lines import ASCII, UNICODE, Facts, Line, plain_text, width
 from companyos_canary.view.panels import Desk, panel_lines
-from companyos_canary.view.plot import PLOT_GUTTER, TimeAxis, axis, plot
 from tests.builders import NOW, run, snapshot
 from tests.view.scenes import ALL, first_run, rolled_back, screen
 
@@ -63,7 +63,7 @@ def test_a_value_that_is_missing_breaks_the_line() -> None:
 
 def test_the_axis_says_when_each_weight_began_and_what_is_now() -> None:
     weights = ((START, 10), (START + timedelta(minutes=1, seconds=30), 25))
-    rule, told = (plain_text(line)[PLOT_GUTTER:] for line in axis(TimeAxis(START, NOW, 40, weights), NOW, UNICODE))
+    rule, told = (plain_text(line)[GUTTER:] for line in axis(TimeAxis(START, NOW, 40, weights), NOW, UNICODE))
     assert [n for n, c in enumerate(rule) if c == "┴"] == [0, 20]
     assert told.startswith("10 %")
     assert told[20:24] == "25 %"
@@ -79,7 +79,7 @@ def test_a_chart_is_as_wide_and_as_high_as_it_may_be(
 ) -> None:
     time, symbols = TimeAxis(START, NOW, columns, ((START, 10),)), UNICODE if unicode else ASCII
     lines = plot(points(*canary), points(*stable), ROW, time, height=height, symbols=symbols)
-    assert [width(line) for line in lines] == [PLOT_GUTTER + columns] * height
+    assert [width(line) for line in lines] == [GUTTER + columns] * height
     if not unicode:
         assert all(plain_text(line).isascii() for line in lines)
 
