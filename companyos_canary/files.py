@@ -46,9 +46,9 @@ def content(path: Path | str, *, patience: float = WRITTEN_WITHIN) -> bytes:
         os.close(handle)
 
 
-def bounded(path: Path | str, *, patience: float = WRITTEN_WITHIN) -> bytes:
+def bounded(path: Path | str) -> bytes:
     """As `content`, but OSError for what is longer than LONGEST_FILE."""
-    found = content(path, patience=patience)
+    found = content(path)
     if len(found) > LONGEST_FILE:
         raise OSError(errno.EFBIG, f"it is longer than {LONGEST_FILE // 1024 // 1024} MiB", str(path))
     return found

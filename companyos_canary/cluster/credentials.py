@@ -7,6 +7,7 @@ for the rest.
 
 import base64
 import math
+import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -76,11 +77,13 @@ def open_transport(
 def at_hand(
     kubeconfig: str | None, context: str | None, environ: Mapping[str, str], identity: Identity = NOBODY
 ) -> bool:
-    """Whether `connect` does without a credential plugin, which may be slow or ask someone, and
-    without loading the kubernetes library. Raises as `connect`."""
+    """Whether `connect` does without a credential plugin and a pipe, which may be slow or ask
+    someone, and without loading the kubernetes library. Raises as `connect`."""
     files = kubeconfig_files(kubeconfig, environ)
     if not files:
         return True
+    if not all(map(os.path.isfile, files)):
+        return False
     entry = read_entry(files, context, identity)
     return not entry.user.fields.get("exec") and not entry.user.fields.get("auth-provider")
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from companyos_canary.errors import ConfigError, UsageError, near
-from companyos_canary.files import WRITTEN_WITHIN, bounded, lasting
+from companyos_canary.files import bounded, lasting
 from companyos_canary.model.http import without_password
 from companyos_canary.model.place import NOBODY, Identity
 
@@ -65,8 +65,8 @@ def kubeconfig_files(kubeconfig: str | None, environ: Mapping[str, str]) -> list
 
 
 def names_in(files: list[str], kind: str) -> tuple[str, ...]:
-    """The contexts, clusters or users of all files, without waiting for a pipe. Raises ConfigError."""
-    return tuple(_blocks([(Path(f).parent, _read(f, patience=0)) for f in files], kind))
+    """The contexts, clusters or users of all files but pipes. Raises ConfigError."""
+    return tuple(_blocks([(Path(f).parent, _read(f)) for f in files if os.path.isfile(f)], kind))
 
 
 def read_entry(files: list[str], context: str | None, identity: Identity = NOBODY) -> Entry:
@@ -217,14 +217,14 @@ def _named_one(name: str, blocks: Mapping[str, Block], kind: str) -> str:
     raise UsageError(f"the kubeconfig has no {kind} `{name}`", hint=f"{near(name, there)} {choices}".strip())
 
 
-def _read(path: str, patience: float = WRITTEN_WITHIN) -> dict[str, Any]:
+def _read(path: str) -> dict[str, Any]:
     import yaml  # noqa: PLC0415 - 20 ms
 
     from companyos_canary.nesting import too_deep  # noqa: PLC0415
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        raw = bounded(path, patience=patience)
+        raw = bounded(path)
         text = raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
         if deep := too_deep(text):
             raise ConfigError(f"`{path}` is not a kubeconfig: too many values are inside one another (line {deep})")

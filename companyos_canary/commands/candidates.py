@@ -5,6 +5,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from companyos_canary.commands.options import identity_of, names_of
@@ -25,11 +26,22 @@ _PATIENCE = 0.15  # seconds for the request, and for what comes before it: the l
 
 class CommandLine:
     """What the line says so far (`given`: values by the names of the parameters), and the cluster
-    that it means. A credential plugin is not run: it may be slow, or open a browser."""
+    that it means. A credential plugin is not run: it may be slow, or open a browser. A pipe is not
+    read: it may be slow, and what it holds is for the command."""
 
     def __init__(self, runtime: Runtime, given: Mapping[str, Any]) -> None:
         self.runtime = runtime
         self.given = given
+
+    @cached_property
+    def file(self) -> Path | None:
+        """The canary.yaml that is meant."""
+        named = self.given.get("file") or self.runtime.environ.get("CANARY_FILE")
+        return self.runtime.cwd / named if named else find(self.runtime.cwd)
+
+    @cached_property
+    def unread(self) -> bool:
+        return self.file is not None and not self.file.is_file()
 
     @cached_property
     def resolved(self) -> Resolved:
@@ -37,7 +49,8 @@ class CommandLine:
         rollouts = names_of(self.given.get("rollout"))
         where = {name: self.given.get(name) for name in names}
         flags = Flags(rollout=next(iter(rollouts), None), identity=identity_of(self.given), **where)
-        return resolve(flags, self.runtime.environ, self.runtime.cwd, needs_settings=False)
+        environ, cwd = self.runtime.environ, self.runtime.cwd
+        return resolve(flags, environ, cwd, needs_settings=False, reads=not self.unread)
 
     def ask(self, question: Callable[["Cluster"], _T]) -> list[_T]:
         """The answer, if it comes in time: a look-up of a server's name knows no deadline, so it
@@ -45,6 +58,9 @@ class CommandLine:
         from companyos_canary.cluster.credentials import at_hand
 
         resolved, environ = self.resolved, self.runtime.environ
+        where = resolved.namespace and (resolved.context or "env" not in resolved.origins)
+        if self.unread and not where:  # only the file knows
+            return []
         if not at_hand(resolved.kubeconfig, resolved.context, environ, resolved.identity):
             return []
         cluster = self.runtime.connect(resolved, environ, _PATIENCE)
@@ -120,9 +136,8 @@ def _named_in_the_kubeconfig(kind: str) -> Callable[[CommandLine], _Found]:
 
 
 def environments(line: CommandLine) -> _Found:
-    file = line.given.get("file") or line.runtime.environ.get("CANARY_FILE")
-    path = line.runtime.cwd / file if file else find(line.runtime.cwd)
-    return [(name, f"environment of {FILE}") for name in load(path).environments] if path else []
+    found = load(line.file).environments if line.file and not line.unread else ()
+    return [(name, f"environment of {FILE}") for name in found]
 
 
 def _links(line: CommandLine) -> _Found:

@@ -66,17 +66,19 @@ def owned_by_another(path: Path, cwd: Path, user: int) -> str:
         return ""
 
 
-def resolve(flags: Flags, environ: Mapping[str, str], cwd: Path, *, needs_settings: bool = True) -> Resolved:
+def resolve(
+    flags: Flags, environ: Mapping[str, str], cwd: Path, *, needs_settings: bool = True, reads: bool = True
+) -> Resolved:
     """Flag, then `CANARY_*`, then the environment's block, then the file.
 
     ConfigError where the file cannot be used. It is kept as `problem` instead where nothing that
     the file would decide is asked of it: rollout and namespace come from flags or variables, and
     so does the context if an environment is named (else the verb would reach another cluster).
-    With `needs_settings` False the file is not even read then.
+    With `needs_settings` False the file is not even read then; without `reads` it never is.
     """
     given = dict(_given(flags, environ))
     settings, problem = None, None
-    if needs_settings or not _complete(given):
+    if reads and (needs_settings or not _complete(given)):
         settings, problem = _settings(given, cwd)
     origins = {key: source for key, (_, source) in given.items()}
     values = {key: value for key, (value, _) in given.items()}

@@ -1,6 +1,7 @@
 """Completion as a shell asks for it: the line up to the cursor in, what may be there out."""
 
 import copy
+import os
 import socket
 import subprocess
 import sys
@@ -173,6 +174,37 @@ def test_a_broken_config_is_silence(counted: World, line: str) -> None:
     assert asked(counted, line) == Ran(0, "", "")
     (counted.folder / "kubeconfig").write_text("contexts: [")
     assert asked(counted, "get --context ") == Ran(0, "", "")
+
+
+ALWAYS = "healthy\tthe version is stable\npaused\tit waits for a person\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("status -f PIPE ", ""),
+        ("status -n companyos -f PIPE ", "companyos-api\tPaused\n"),
+        ("status -n companyos -e prod -f PIPE ", ""),
+        ("status -e prod --context two -n companyos -f PIPE ", "companyos-api\tPaused\n"),
+        ("watch -f PIPE --until ", ALWAYS),
+        ("watch --kubeconfig PIPE --until ", ALWAYS),
+        ("links -f PIPE ", ""),
+        ("status -f PIPE -e ", ""),
+        ("get --kubeconfig PIPE ", ""),
+        ("get --kubeconfig PIPE --context ", ""),
+    ],
+)
+def test_a_pipe_is_neither_waited_for_nor_emptied(counted: World, line: str, answer: str) -> None:
+    """Its writer is for the command itself; where only the file knows the cluster or the namespace, none is asked."""
+    pipe = counted.folder / "pipe"
+    os.mkfifo(pipe)
+    held = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        os.write(held, b"{}\n")
+        assert asked(counted, line.replace("PIPE", str(pipe))) == Ran(0, answer, "")
+        assert os.read(held, 100) == b"{}\n"
+    finally:
+        os.close(held)
 
 
 @pytest.mark.prompt_only("asserts the seconds at which it is looked at")
