@@ -2,7 +2,7 @@
 
 Built once per run; a test builds its own with buffers, a clock that it owns and the sandbox
 behind `connect`. Nothing below this layer asks the operating system for any of it.
-Dataclasses, because `canary --help` loads them, and is answered before msgspec would be loaded.
+Plain classes, because `canary --help` loads them, and is answered before msgspec would be loaded.
 """
 
 import getpass
@@ -12,7 +12,6 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -51,39 +50,45 @@ def _here() -> Path:
         return Path(os.environ.get("PWD") or "/")
 
 
-@dataclass(frozen=True, slots=True)
 class Clock:
     """`now` is aware, in the zone that people read; `sleep` takes seconds."""
 
-    now: Callable[[], datetime]
-    sleep: Callable[[float], None]
+    def __init__(self, now: Callable[[], datetime], sleep: Callable[[float], None]) -> None:
+        self.now, self.sleep = now, sleep
 
 
-@dataclass
 class Runtime:
     """The world of one run. `attended` is true when a person can answer: both ends of
     the conversation are a terminal. `start` does work concurrently with the caller, `together` all of several
     works in parallel, until the last has ended."""
 
-    stdout: TextIO
-    stderr: TextIO
-    stdin: TextIO
-    environ: Mapping[str, str]
-    cwd: Path
-    clock: Clock
-    size: Callable[[], tuple[int, int]] = lambda: (80, 24)
-    connect: Callable[["Resolved", Mapping[str, str], float], "Cluster"] = adapters.connect
-    feed: Callable[["Cluster", str], "Feed"] = adapters.feed
-    prometheus: Callable[["Cluster", "Settings | None", str], "Prometheus"] = adapters.prometheus
-    keyboard: Callable[[TextIO, Callable[[], None]], "Keyboard"] = adapters.keyboard
-    start: Callable[[Callable[[], None]], None] = adapters.in_thread
-    together: Callable[[Sequence[Callable[[], None]]], None] = adapters.in_threads
-    host: Callable[[], str] = adapters.host
-    carry_out: Callable[["Parcel", float], "Response"] = adapters.carry_out
-    no_color: bool = False
-    said: int = 0  # how often something was written on stderr
-    _silenced: bool = False
-    _seq: int = 0
+    def __init__(
+        self,
+        *,
+        stdout: TextIO,
+        stderr: TextIO,
+        stdin: TextIO,
+        environ: Mapping[str, str],
+        cwd: Path,
+        clock: Clock,
+        size: Callable[[], tuple[int, int]] = lambda: (80, 24),
+        connect: Callable[["Resolved", Mapping[str, str], float], "Cluster"] = adapters.connect,
+        feed: Callable[["Cluster", str], "Feed"] = adapters.feed,
+        prometheus: Callable[["Cluster", "Settings | None", str], "Prometheus"] = adapters.prometheus,
+        keyboard: Callable[[TextIO, Callable[[], None]], "Keyboard"] = adapters.keyboard,
+        start: Callable[[Callable[[], None]], None] = adapters.in_thread,
+        together: Callable[[Sequence[Callable[[], None]]], None] = adapters.in_threads,
+        host: Callable[[], str] = adapters.host,
+        carry_out: Callable[["Parcel", float], "Response"] = adapters.carry_out,
+    ) -> None:
+        self.stdout, self.stderr, self.stdin = stdout, stderr, stdin
+        self.environ, self.cwd, self.clock, self.size = environ, cwd, clock, size
+        self.connect, self.feed, self.prometheus, self.keyboard = connect, feed, prometheus, keyboard
+        self.start, self.together, self.host, self.carry_out = start, together, host, carry_out
+        self.no_color = False
+        self.said = 0  # how often something was written on stderr
+        self._silenced = False
+        self._seq = 0
 
     @classmethod
     def real(cls) -> "Runtime":

@@ -21,7 +21,7 @@ from tests import builders
 from tests.cluster.wire import Server, answer
 from tests.world import START, Pipe, Ran, World
 
-HEAVY = ("kubernetes", "httpx", "rich", "yaml", "msgspec", "urllib3", "pydantic", "logging")
+HEAVY = ("kubernetes", "httpx", "rich", "yaml", "msgspec", "urllib3", "pydantic", "logging", "dataclasses")
 # Modules of ours that are large, and that a line of `status` needs none of.
 OF_OTHERS = (
     "companyos_canary.argo.rows",
@@ -85,7 +85,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "completion": set(),
     "schema": {"yaml"},
     "demo": set(),
-    "sandbox": {"yaml", "logging"},
+    "sandbox": {"yaml", "logging", "dataclasses"},  # of its certificate
     "version": CLIENT | CONFIG,
 }
 GIVEN = {

@@ -3,7 +3,6 @@ is, and ends as a mistake with a hint (`plugin_words`)."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from companyos_canary.model.quantity import parse_duration
 
@@ -21,12 +20,12 @@ _SHORT = ("-n", "-o", "-a", "-f", "-l", "-t", "-i")
 _LEVELLED = {"get", "list", "set", "status", "promote", "abort", "pause", "retry", "restart", "undo", "terminate"}
 
 
-@dataclass(slots=True)
 class _Line:
     """A command line behind its verb. An option is a name and its value, None for one without."""
 
-    words: list[str]
-    options: list[tuple[str, str | None]]
+    def __init__(self) -> None:
+        self.words: list[str] = []
+        self.options: list[tuple[str, str | None]] = []
 
     def taken(self, *names: str) -> list[str | None]:
         """The values of these options, which are left out from now on."""
@@ -98,7 +97,7 @@ def _seconds(text: str) -> str:
 
 
 def _taken_apart(verb: str, rest: list[str]) -> _Line:
-    line = _Line([], [])
+    line = _Line()
     words = iter(rest)
     for word in words:
         if not word.startswith("-") or word == "-":

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from inspect import Parameter
@@ -162,13 +161,12 @@ def _until(text: str) -> "Until":
     return Until.parse(text)
 
 
-@dataclass(frozen=True, slots=True)
 class Parsed:
     """Beside an option in its annotation: a verb gets the value that `parse` makes of the text, which raises
     UsageError. `form` is the text of a default value, for the help."""
 
-    parse: Callable[[str], Any]
-    form: Callable[[Any], str] = format_duration
+    def __init__(self, parse: Callable[[str], Any], form: Callable[[Any], str] = format_duration) -> None:
+        self.parse, self.form = parse, form
 
 
 def parsers(parameters: Iterable[Parameter]) -> dict[str, Parsed]:

@@ -3,7 +3,6 @@
 import re
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 _TYPES = {"ro", "rollout", "rollouts", "rollouts.argoproj.io", "rollout.argoproj.io"}
 _VALUED = {"-n", "--namespace", "--context", "--kubeconfig", "--to-revision", "-f", "--filename", "-i", "--in"}
@@ -16,17 +15,15 @@ _VERSION = re.compile(r"v?\d|.*[:@]")
 _KEPT = ("-n", "--namespace", "--context", "--kubeconfig", "--as", "--as-group", "--user", "--cluster")
 
 
-@dataclass(slots=True)
 class _Line:
     """A command line, taken apart. `kept` are the options that say where. `unsure`: one of the words stands behind an
     option that may or may not take a value, and may be that."""
 
-    verb: str
-    words: list[str] = field(default_factory=list)
-    options: dict[str, str] = field(default_factory=dict)
-    kept: list[str] = field(default_factory=list)
-    has_type: bool = False
-    unsure: bool = False
+    def __init__(
+        self, verb: str, words: list[str], options: dict[str, str], kept: list[str], *, has_type: bool, unsure: bool
+    ) -> None:
+        self.verb, self.words, self.options, self.kept = verb, words, options, kept
+        self.has_type, self.unsure = has_type, unsure
 
     @property
     def name(self) -> str:
@@ -77,7 +74,8 @@ def _taken_apart(arguments: Sequence[str]) -> _Line | None:
     verb, *words = words
     has_type = bool(words) and words[0] in _TYPES
     named = words[1:] if has_type else words
-    return _Line(verb, [re.sub(r"^[a-z.]+/(?=[^/:@]+$)", "", w) for w in named], options, kept, has_type, unsure)
+    plain = [re.sub(r"^[a-z.]+/(?=[^/:@]+$)", "", w) for w in named]
+    return _Line(verb, plain, options, kept, has_type=has_type, unsure=unsure)
 
 
 def _said(command: str) -> str:
