@@ -45,7 +45,8 @@ def test_a_seed_gives_the_same_release_again() -> None:
 
 @pytest.mark.parametrize("rate", RATES)
 def test_good_releases_go_through_and_from_ten_requests_a_second_without_a_person(rate: float) -> None:
-    found = [played("evidence", rate, errors, f"null {rate} {errors} {n}").kind for errors in ERRORS for n in range(20)]
+    """Few of them; `make soak` plays 500 in each cell."""
+    found = [played("evidence", rate, errors, f"null {rate} {errors} {n}").kind for errors in ERRORS for n in range(6)]
     assert found.count("rolled-back") / len(found) <= most(0.02, len(found))
     assert found.count("held") == (0 if rate >= 10 else len(found))
 
