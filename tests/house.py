@@ -20,7 +20,6 @@ another checkout with the same code. tests/test_house.py holds bounds on some of
 """
 
 import ast
-import contextlib
 import gc
 import importlib
 import json
@@ -28,11 +27,11 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import cached_property
+from importlib.machinery import SourceFileLoader
 from inspect import CO_GENERATOR, CO_VARARGS, CO_VARKEYWORDS
 from pathlib import Path
 from types import CodeType, FrameType
@@ -449,42 +448,31 @@ def cannot_be_imported(root: Path) -> dict[str, str]:
 
 
 def _import_each(root: Path) -> dict[str, str]:
-    """A child for each module. What is not ours is loaded before, once, and our code compiled once,
-    as that is what takes time; nothing else is kept, as each child begins with a copy of it."""
-    names = []
-    for name, module in _read(root, PACKAGE):
-        names.append(name)
-        for statement in _import_statements(module.tree, inside=False):
-            for target in _targets(statement):
-                if target.partition(".")[0] != PACKAGE:
-                    with contextlib.suppress(ImportError):
-                        importlib.import_module(target.rpartition(".")[0] or target)
-    assert PACKAGE not in sys.modules, "the first import would not be the first"
-    gc.collect()
-    gc.freeze()
-    with tempfile.TemporaryDirectory() as compiled:
-        sys.dont_write_bytecode, sys.pycache_prefix = False, compiled
-        tried = {name: _import_in_a_child(name) for name in names}
+    """In one process, of which each import is the first of ours. What is not ours stays loaded, and our code is read
+    once, as that is what takes time."""
+    read = SourceFileLoader.get_code
+    codes: dict[str, CodeType | None] = {}
+
+    def code_of(loader: SourceFileLoader, name: str) -> CodeType | None:
+        if name not in codes:
+            codes[name] = read(loader, name)
+        return codes[name]
+
+    SourceFileLoader.get_code = code_of  # type: ignore[method-assign]
+    gc.set_threshold(50_000, 10, 10)
+    tried = {name: _import_first(name) for name, _ in _read(root, PACKAGE)}
     return {name: why for name, why in tried.items() if why}
 
 
-def _import_in_a_child(name: str) -> str:
+def _import_first(name: str) -> str:
     """What went wrong; empty if nothing did."""
-    heard, said = os.pipe()
-    child = os.fork()
-    if not child:
-        gc.disable()
-        try:
-            importlib.import_module(name)
-        except BaseException as error:
-            os.write(said, repr(error).encode())
-            os._exit(1)
-        os._exit(0)
-    os.close(said)
-    with os.fdopen(heard, encoding="utf-8") as pipe:
-        why = pipe.read()
-    _, status = os.waitpid(child, 0)
-    return why if os.WIFEXITED(status) else f"ended with status {status}"
+    for loaded in [known for known in sys.modules if known.partition(".")[0] == PACKAGE]:
+        del sys.modules[loaded]
+    try:
+        importlib.import_module(name)
+    except BaseException as error:
+        return repr(error)
+    return ""
 
 
 def _apart(root: Path, what: str) -> Any:
