@@ -40,6 +40,7 @@ class Sandbox:
             "HOME": str(self.folder),
             "KUBECONFIG": str(self.folder / "kubeconfig"),
             "KUBECACHEDIR": str(self.folder / "cache"),
+            "GOGC": "off",  # it ends before there is much to collect
         }
         command = ["kubectl", "--cache-dir", str(self.folder / "cache"), "-n", space, *words]
         pipe = subprocess.PIPE

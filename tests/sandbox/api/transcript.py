@@ -87,6 +87,7 @@ class Desk:
             "HOME": str(self.folder),
             "KUBECONFIG": str(self.folder / "kubeconfig"),
             "TZ": "UTC",
+            "GOGC": "off",  # it ends before there is much to collect
         }
         pipe = subprocess.PIPE
         command = ["kubectl", "--cache-dir", str(self.folder / "cache"), *words]
