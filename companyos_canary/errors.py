@@ -215,12 +215,12 @@ def guess(word: str, known: Iterable[str]) -> str:
     return f"; did you mean `{found}`" if found else ""
 
 
-_GAP = re.compile(r"[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
+_GAP = r"[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+"
 
 
 def words(text: str) -> str:
     """The same, and what breaks a line is a space."""
-    return text if text.isprintable() else printable(_GAP.sub(" ", text))
+    return text if text.isprintable() else printable(re.sub(_GAP, " ", text))
 
 
 def harmless(text: str, *, keep: str = "\n\t") -> str:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from companyos_canary.argo.limits import Limit, Unit
 from companyos_canary.model.quantity import parse_duration
 
-_FEW = re.compile(r"(\d+) of (\d+) (?:stable )?requests in (\w+)")
+_FEW = r"(\d+) of (\d+) (?:stable )?requests in (\w+)"
 
 
 def duration(span: timedelta) -> str:
@@ -90,7 +90,7 @@ def too_few_sentence(found: Sequence[tuple[str, str]], judged: int) -> str:
 
 def _at_this_rate(few: str) -> str:
     """Of `60 of 100 requests in 5m`: `; at this rate 100 take 8m20s`; empty if nothing came."""
-    told = _FEW.fullmatch(few)
+    told = re.fullmatch(_FEW, few)
     if told is None or float(told[1]) <= 0:
         return ""
     try:

@@ -83,6 +83,14 @@ def test_values_are_structs_and_no_dataclasses() -> None:
     assert written == set()
 
 
+def test_what_every_verb_loads_leaves_patterns_to_re_which_compiles_them_when_they_are_needed() -> None:
+    folders = ("argo", "cluster", "config", "diagnosis", "model", "network")
+    product = HERE / "companyos_canary"
+    files = [*product.glob("*.py"), *(path for folder in folders for path in (product / folder).rglob("*.py"))]
+    early = {path.name for path in files if " = re.compile(" in path.read_text()}
+    assert early == {"quantity.py", "keyboard.py"}  # every verb reads a duration; a screen loads the other
+
+
 def test_names_do_not_get_more_meanings(ours: House) -> None:
     assert len(shared_names(ours.product)) <= NAMES, sorted(shared_names(ours.product))
 

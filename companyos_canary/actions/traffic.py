@@ -2,6 +2,7 @@
 the requests of its own pods alone."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -142,7 +143,7 @@ def series(prometheus: Prometheus, rollout: str, namespace: str) -> CountedSerie
     found = prometheus.query(
         f'group by (namespace, pod, {_HASH}) ({REQUESTS}{{namespace="{namespace}",pod=~"{rollout}-.*"}})'
     )
-    names = [(pod[1], s) for s in found if (pod := POD_OF_A_ROLLOUT.fullmatch(s.labels.get("pod", "")))]
+    names = [(pod[1], s) for s in found if (pod := re.fullmatch(POD_OF_A_ROLLOUT, s.labels.get("pod", "")))]
     own = [s for name, s in names if name == rollout]
     if not own:
         return None

@@ -13,10 +13,10 @@ LABEL = "evidence"
 OBSERVED = "0 observed"
 """The label of a row of numbers that one query answers, and its value for what people see."""
 MARK = f'"{LABEL}", "{OBSERVED}"'
-_WINDOW = re.compile(r"\[(\w+)\]")
-_SHARE = re.compile(r" - 0\.5 - (\d+(?:\.\d+)?) \* ")
-_UNLIKELY = re.compile(r"result\[1\] >= (\d+(?:\.\d+)?)")
-_NEEDED = re.compile(r"result\[3\] >= (\d+(?:\.\d+)?)")
+_WINDOW = r"\[(\w+)\]"
+_SHARE = r" - 0\.5 - (\d+(?:\.\d+)?) \* "
+_UNLIKELY = r"result\[1\] >= (\d+(?:\.\d+)?)"
+_NEEDED = r"result\[3\] >= (\d+(?:\.\d+)?)"
 
 CONFIDENT = 2.8
 """So many standard errors, one-sided, are not chance. One look in 390 reaches them by chance alone;
@@ -38,19 +38,19 @@ def is_row(query: str) -> bool:
 
 def window(query: str) -> str:
     """The range that a query counts over, as it is written; empty if it has none."""
-    found = _WINDOW.search(query)
+    found = re.search(_WINDOW, query)
     return found[1] if found else ""
 
 
 def allowed_share(query: str) -> float | None:
     """The share of bad requests that a row is judged against; None if it compares with stable."""
-    found = _SHARE.search(query)
+    found = re.search(_SHARE, query)
     return float(found[1]) if found else None
 
 
 def burst(failure_condition: str) -> float:
     """How many errors come at a time, as a failureCondition has it."""
-    found = _UNLIKELY.search(failure_condition)
+    found = re.search(_UNLIKELY, failure_condition)
     return max(1.0, round((float(found[1]) / CONFIDENT) ** 2, 2)) if found else 1.0
 
 
@@ -80,7 +80,7 @@ def numbers(value: str) -> tuple[float, ...]:
 
 def requests_needed(success_condition: str) -> float | None:
     """The requests of the canary without which a row has no verdict; None for another condition."""
-    found = _NEEDED.search(success_condition)
+    found = re.search(_NEEDED, success_condition)
     return float(found[1]) if found else None
 
 

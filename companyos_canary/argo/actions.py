@@ -19,13 +19,12 @@ from companyos_canary.model.workload import Event
 COMPONENT = "canary"
 _LONGEST = 1000  # characters of a message; the API server takes 1024 of newer events
 _LONGEST_NAME = 200
-_MESSAGE = re.compile(
-    r"canary (?P<verb>[a-z -]+?) by (?P<by>.*?) on (?P<host>[\w.-]*)(?: at revision (?P<revision>[0-9]+))?"
-    r"(?:: (?P<reason>.*))?",
-    re.DOTALL,
+_MESSAGE = (
+    r"(?s)canary (?P<verb>[a-z -]+?) by (?P<by>.*?) on (?P<host>[\w.-]*)(?: at revision (?P<revision>[0-9]+))?"
+    r"(?:: (?P<reason>.*))?"
 )
-_NAME = re.compile(r"\.([0-9a-f]{1,16})(?:\.[0-9a-f]{16})?$")
-_COMPLETED = re.compile(r"Rollout step (\d+)/\d+ completed")  # message: recorded
+_NAME = r"\.([0-9a-f]{1,16})(?:\.[0-9a-f]{16})?$"
+_COMPLETED = r"Rollout step (\d+)/\d+ completed"  # message: recorded
 _COMBINED = "(combined from similar events): "
 _FULL = "promote --full"
 STEP_COMPLETED = "RolloutStepCompleted"
@@ -90,7 +89,7 @@ def event(rollout: Rollout, author: Author, verb: str, reason: str, at: datetime
 
 def action_of_event(event: Event) -> Action | None:
     """What an Event says that one of our verbs left; None for any other."""
-    found = _MESSAGE.fullmatch(event.message)
+    found = re.fullmatch(_MESSAGE, event.message)
     if event.kind != "Rollout" or not event.reason.startswith(COMPONENT.title()) or not found:
         return None
     return Action(
@@ -150,7 +149,7 @@ def may_have_stepped(events: Iterable[Mapping[str, Any]], moment: datetime, numb
 def completed_step(message: str) -> int | None:
     """The number of the step (the first is 1) that an Event with this message says to be completed. Its reason does not
     number it."""
-    found = _COMPLETED.match(message)
+    found = re.match(_COMPLETED, message)
     return int(found[1]) if found else None
 
 
@@ -173,7 +172,7 @@ def _said(raw: Mapping[str, Any]) -> tuple[float, float]:
 def _made_at(event: Mapping[str, Any]) -> float:
     """Seconds since 1970, from the name of an Event (the object), as client-go makes it (a recorded one:
     `companyos-api.18ec63162a625787`); 0 of another."""
-    found = _NAME.search(str((event.get("metadata") or {}).get("name", "")))
+    found = re.search(_NAME, str((event.get("metadata") or {}).get("name", "")))
     return int(found[1], 16) / 1e9 if found else 0.0
 
 

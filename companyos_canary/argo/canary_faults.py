@@ -49,7 +49,7 @@ _TWO_SERVICES = (
     "This rollout uses the same service for the stable and canary services, but two different services are required."
 )
 _BAD_FIELD = "Analyses arguments must refer to valid object metadata supported by downwardAPI"
-_METADATA = re.compile(r"metadata\.(name|namespace|uid|(labels|annotations)(\['.+'\])?)")
+_METADATA = r"metadata\.(name|namespace|uid|(labels|annotations)(\['.+'\])?)"
 
 
 _NAMED = "Rollout has missing field 'spec.strategy.canary.trafficRouting.managedRoutes'"
@@ -239,7 +239,7 @@ def _matched(match: Fields | None) -> Fields | None:
 def _is_readable(arg: Fields) -> bool:
     """Whether an argument's fieldRef, where it reads metadata, names some of it."""
     path = ((arg.get("valueFrom") or {}).get("fieldRef") or {}).get("fieldPath") or ""
-    return not path.startswith("metadata") or bool(_METADATA.fullmatch(path))
+    return not path.startswith("metadata") or bool(re.fullmatch(_METADATA, path))
 
 
 def _is_zero(value: Any) -> bool:

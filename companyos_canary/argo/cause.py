@@ -20,7 +20,7 @@ TIMED_OUT = "has timed out progressing"
 _TOGETHER = timedelta(seconds=10)
 """How far the time of an abort and that of what caused it may be apart: times of two clocks, and
 the controller takes a moment."""
-_BARE_ABORT = re.compile(r"(RolloutAborted: )?Rollout aborted update to revision \d+")
+_BARE_ABORT = r"(RolloutAborted: )?Rollout aborted update to revision \d+"
 _ON_THE_WAY = frozenset(
     ("", "Running", "Pending", "ContainerCreating", "PodInitializing", "Terminating", "Completed", "Succeeded")
 )
@@ -47,7 +47,7 @@ def says_no_reason(message: str) -> bool:
     """An abort without a reason: by hand, or after a progress deadline, whose own message the
     controller v1.9.1 writes over (recorded: bad-image-deadline-abort). The reason of an abort is in no field:
     `status.abort` is a boolean, and the reason of the condition is RolloutAborted whatever led to it."""
-    return bool(_BARE_ABORT.fullmatch(message))
+    return bool(re.fullmatch(_BARE_ABORT, message))
 
 
 def _explained(snapshot: Snapshot, message: str) -> str:

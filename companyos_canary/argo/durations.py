@@ -19,7 +19,7 @@ from companyos_canary.model.quantity import parse_duration, repeated, whole, who
 from companyos_canary.model.rollout import Rollout, Step
 from companyos_canary.model.snapshot import Snapshot
 
-_ARGUMENT = re.compile(r"\{\{ *args\.([\w-]+) *\}\}")
+_ARGUMENT = r"\{\{ *args\.([\w-]+) *\}\}"
 _SETTLE = timedelta(seconds=20)
 
 
@@ -88,7 +88,7 @@ def run_duration(metrics: Iterable[Mapping[str, Any]], arguments: Mapping[str, s
 def _metric(metric: Mapping[str, Any], arguments: Mapping[str, str]) -> timedelta:
     def text(key: str) -> str:
         raw = str(metric.get(key) or "")
-        return _ARGUMENT.sub(lambda m: str(arguments.get(m[1], m[0])), raw)
+        return re.sub(_ARGUMENT, lambda m: str(arguments.get(m[1], m[0])), raw)
 
     count = whole(text("consecutiveSuccessLimit")) or whole(text("count")) or 1
     later = repeated(_duration(text("interval")), max(count - 1, 0))
@@ -102,7 +102,7 @@ def _duration(text: str) -> timedelta:
         return timedelta()
 
 
-_RANGE = re.compile(r"\[([0-9][0-9a-z]*)(?::[^\]]*)?\]")
+_RANGE = r"\[([0-9][0-9a-z]*)(?::[^\]]*)?\]"
 _HOURS = {"d": 24, "w": 7 * 24, "y": 365 * 24}
 _BAD = ("Failed", "Error", "Inconclusive")
 
@@ -125,7 +125,7 @@ def _over(run: AnalysisRun, result: MetricResult) -> datetime:
 
 def longest_range(query: str) -> timedelta:
     """The longest range selector of a query: `rate(x[5m])` is five minutes."""
-    return max((_promql(text) for text in _RANGE.findall(query)), default=timedelta())
+    return max((_promql(text) for text in re.findall(_RANGE, query)), default=timedelta())
 
 
 def _promql(text: str) -> timedelta:

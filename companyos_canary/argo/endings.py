@@ -25,8 +25,8 @@ from companyos_canary.model.quantity import format_duration, parse_time, plural,
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 
-_UNTIL = re.compile(r"(healthy|paused)|step=([0-9]+)|weight=([0-9.]+)")
-_WEIGHT = re.compile(r"[0-9]{1,4}(?:[.][0-9]{1,3})?")
+_UNTIL = r"(healthy|paused)|step=([0-9]+)|weight=([0-9.]+)"
+_WEIGHT = r"[0-9]{1,4}(?:[.][0-9]{1,3})?"
 
 
 class Until(Struct, frozen=True):
@@ -39,7 +39,7 @@ class Until(Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> "Until":
         """`healthy`, `paused`, `step=N`, `weight=N`; UsageError for anything else."""
-        found = _UNTIL.fullmatch(text.strip())
+        found = re.fullmatch(_UNTIL, text.strip())
         if not found:
             raise UsageError(
                 f"--until `{text}` is not a state to wait for", hint="use healthy, paused, step=N or weight=N"
@@ -56,7 +56,7 @@ class Until(Struct, frozen=True):
 
 def parse_weight(text: str, given: str) -> float:
     """A weight in percent as it was typed; UsageError for what no step can have. `given` names what was typed."""
-    weight = float(text) if _WEIGHT.fullmatch(text) else 0
+    weight = float(text) if re.fullmatch(_WEIGHT, text) else 0
     if not 0 < weight <= FULL_WEIGHT:
         raise UsageError(
             f"{given}: a weight is more than 0 and at most 100 percent",

@@ -16,7 +16,7 @@ BECOMING_AVAILABLE = "updated replicas are still becoming available"
 CUTOVER = "active service cutover pending"
 OLD_REPLICAS = "old replicas are pending termination"
 _DEGRADED_REASONS = ("RolloutAborted", "ProgressDeadlineExceeded")
-_TIMED_OUT = re.compile(r'ProgressDeadlineExceeded: ReplicaSet "(?P<set>[^"]+)" has timed out progressing\.')
+_TIMED_OUT = r'ProgressDeadlineExceeded: ReplicaSet "(?P<set>[^"]+)" has timed out progressing\.'
 _FINISHED_RUN = ("Successful", "Failed", "Error", "Inconclusive")
 
 
@@ -51,7 +51,7 @@ def tells_of_an_earlier_version(rollout: Rollout, phase: Phase) -> bool:
         return False
     if _degraded_by(rollout) == "RolloutAborted" or phase.message.startswith("RolloutAborted"):
         return not rollout.aborted
-    late = _TIMED_OUT.fullmatch(phase.message)
+    late = re.fullmatch(_TIMED_OUT, phase.message)
     return late is not None and not late["set"].endswith(f"-{rollout.current_hash}")
 
 

@@ -310,14 +310,14 @@ def _in_cluster(environ: Mapping[str, str], folder: Path, timeout: float, identi
     return Connection(transport, namespace or "default", IN_CLUSTER, server, "")
 
 
-_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.S)
+_PEM = rb"(?s)-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----"
 _UTC_TIME, _GENERALIZED, _VERSION = 0x17, 0x18, 0xA0
 
 
 def certificate_ends(pem: bytes) -> datetime | None:
     """The notAfter of the first certificate (X.509 in PEM, RFC 5280 §4.1); None where it cannot be read: the server
     will say."""
-    found = _PEM.search(pem)
+    found = re.search(_PEM, pem)
     try:
         der = base64.b64decode(b"".join(found[1].split())) if found else b""
         at, _ = _inside(der, 0)  # Certificate

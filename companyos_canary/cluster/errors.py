@@ -8,15 +8,15 @@ from companyos_canary.cluster.kinds import Target, path_target
 from companyos_canary.model.http import Request, Response
 
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-_IMPERSONATE = re.compile(r'^\S+ "([^"]*)" is forbidden: User .* cannot impersonate resource "([^"]+)"')
-_RBAC = re.compile(r"User .* cannot \w+ resource")
-_NO_REASON = re.compile(r"is forbidden:?$")
-_OWNER = re.compile(r'conflict with "([^"]+)"')
+_IMPERSONATE = r'^\S+ "([^"]*)" is forbidden: User .* cannot impersonate resource "([^"]+)"'
+_RBAC = r"User .* cannot \w+ resource"
+_NO_REASON = r"is forbidden:?$"
+_OWNER = r'conflict with "([^"]+)"'
 _NO_RESOURCE = "the server could not find the requested resource"
 PAGE = "a proxy or a login page answered in place of the API server"
 _ELSEWHERE = "a proxy or a login page may have answered: check `server` in the kubeconfig, or log in again"
 _BAD_PATCH = "the server rejected our request due to an error in our request"
-_OPERATION = re.compile(r"testing (value|path) |error in remove |\w+ operation does not apply")
+_OPERATION = r"testing (value|path) |error in remove |\w+ operation does not apply"
 _LONGEST_BODY = 256
 
 
@@ -90,13 +90,13 @@ def _failed_test(status: dict[str, Any]) -> bool:
     """A JSON patch that does not apply: the message of a real API server is always the same, without
     details. Others name the operation."""
     text = str(status.get("message") or "")
-    return (text == _BAD_PATCH and not status.get("details")) or bool(_OPERATION.match(text))
+    return (text == _BAD_PATCH and not status.get("details")) or bool(re.match(_OPERATION, text))
 
 
 def _owned(status: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     """Who owns which of the fields that a server-side apply wanted."""
     causes = (status.get("details") or {}).get("causes") or []
-    found = ((_OWNER.search(str(c.get("message", ""))), str(c.get("field") or "")) for c in causes)
+    found = ((re.search(_OWNER, str(c.get("message", ""))), str(c.get("field") or "")) for c in causes)
     return tuple((owner[1], field) for owner, field in found if owner)
 
 
@@ -118,15 +118,15 @@ def _where(target: Target) -> str:
 
 
 def _forbidden(message: str, request: Request, target: Target) -> errors.Forbidden:
-    if acting := _IMPERSONATE.search(message):
+    if acting := re.search(_IMPERSONATE, message):
         return errors.Forbidden(
             f"not permitted to act as `{acting[1]}`: it needs the right to `impersonate` `{acting[2]}`",
             hint=f"the server says: {message}",
         )
     verb = verb_of(request)
-    if verb == "patch" and _NO_REASON.search(message):
+    if verb == "patch" and re.search(_NO_REASON, message):
         verb, message = "create", ""  # an apply of what does not exist, by someone who may only patch
-    elif message and not _RBAC.search(message):  # an admission webhook, a quota
+    elif message and not re.search(_RBAC, message):  # an admission webhook, a quota
         return errors.Forbidden(f"the cluster refused to `{verb}` `{target.resource}`: {message}")
     return errors.Forbidden(
         f"not permitted to `{verb}` `{target.resource or request.path}`{_where(target)}",

@@ -129,7 +129,7 @@ def _is_address(server: str) -> bool:
         return False
 
 
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_NAME = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 Form = Mapping[str, Any] | tuple[str, Callable[[Any], bool]]
 
 
@@ -150,7 +150,10 @@ _TEXTS: Form = ("a list of texts", _are(_is_text))
 _PAIRS: Form = ("a list of names and values", _are(_is_pair))
 _FLAG: Form = ("true or false", lambda value: isinstance(value, bool))
 _ANY: Form = ("", lambda _: True)
-_NAMESPACE: Form = ("the name of a namespace", lambda value: _is_text(value) and bool(_NAME.fullmatch(value or "x")))
+_NAMESPACE: Form = (
+    "the name of a namespace",
+    lambda value: _is_text(value) and bool(re.fullmatch(_NAME, value or "x")),
+)
 _OF_CONTEXT = {**dict.fromkeys(("cluster", "user"), _TEXT), "namespace": _NAMESPACE}
 _FILES_OF_CLUSTER = ("certificate-authority", "certificate-authority-data")
 _OF_CLUSTER = {

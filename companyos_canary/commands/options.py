@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from companyos_canary.model.place import Identity
 
 FORMATS = ("human", "json", "yaml", "name")
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_FORM = re.compile(r"^(ro|rollouts?(\.(v1alpha1\.)?argoproj\.io)?)/")
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_NAME = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
+_FORM = r"^(ro|rollouts?(\.(v1alpha1\.)?argoproj\.io)?)/"
+_NAMESPACE = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 
 
 def either(words: tuple[str, ...]) -> str:
@@ -46,13 +46,13 @@ def check_options(verb: str, options: Mapping[str, Any], rollouts: Iterable[str]
         if options[name] == "":
             raise UsageError(f"--{name} is empty", hint="leave it out, or give it a value")
     for rollout in rollouts:
-        if not _NAME.fullmatch(rollout):
+        if not re.fullmatch(_NAME, rollout):
             raise UsageError(
                 f"`{printable(rollout)}` cannot be the name of a Rollout",
                 hint="small letters, digits, `-` and `.`, as `kubectl get rollouts` shows it",
             )
     namespace = options["namespace"]
-    if namespace is not None and not _NAMESPACE.fullmatch(namespace):
+    if namespace is not None and not re.fullmatch(_NAMESPACE, namespace):
         raise UsageError(
             f"`{printable(namespace)}` cannot be the name of a namespace",
             hint="small letters, digits and `-`, as `kubectl get namespaces` shows it",
@@ -61,7 +61,7 @@ def check_options(verb: str, options: Mapping[str, Any], rollouts: Iterable[str]
 
 def not_a_name(name: str, kind: str) -> None:
     """Raises UsageError for what cannot be the name of an object."""
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(_NAME, name):
         raise UsageError(
             f"`{printable(name)}` cannot be the name of an object of the kind {kind}",
             hint="small letters, digits, `-` and `.`",
@@ -77,7 +77,7 @@ def names_of(given: object) -> tuple[str, ...]:
     found = given if isinstance(given, list | tuple) else (given,)
     if len(found) > 1 and found[0] in _TYPES:  # as the plugin has it: `retry rollout web`
         found = found[1:]
-    return tuple(dict.fromkeys(_FORM.sub("", name) for name in found if isinstance(name, str)))
+    return tuple(dict.fromkeys(re.sub(_FORM, "", name) for name in found if isinstance(name, str)))
 
 
 def not_a_selector(selector: str) -> UsageError:

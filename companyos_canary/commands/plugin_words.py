@@ -11,7 +11,7 @@ _VALUED |= {"--as", "--as-group", "--token", "--user", "--cluster"}
 _CREDENTIALS = {"--as-uid", "--server", "-s"}
 _CREDENTIALS |= {"--certificate-authority", "--client-certificate", "--client-key", "--tls-server-name"}
 _CREDENTIALS |= {"--insecure-skip-tls-verify", "--disable-compression", "--username", "--password", "--proxy-url"}
-_VERSION = re.compile(r"v?\d|.*[:@]")
+_VERSION = r"v?\d|.*[:@]"
 _KEPT = ("-n", "--namespace", "--context", "--kubeconfig", "--as", "--as-group", "--user", "--cluster")
 
 
@@ -114,7 +114,7 @@ def _deploy(line: _Line) -> str:
     if len(line.words) != 2 or line.unsure:
         return ""
     name, version = line.words
-    if _VERSION.match(name) and not _VERSION.match(version):
+    if re.match(_VERSION, name) and not re.match(_VERSION, version):
         name, version = version, name
     return _said(line.ours("deploy", version, "--rollout", name))
 

@@ -67,7 +67,7 @@ class Where(TypedDict):
     context: str
 
 
-_COMMAND = re.compile(
+_COMMAND = (
     r"`canary (abort|analysis|deploy|events|get|history|links|logs|metrics|pause|promote|restart|resume|retry|status"
     r"|undo|watch|why)((?: (?!NAME|-n |--rollout|--help|-h|-l |ro/)[^` ]+)*)`"
 )
@@ -232,7 +232,7 @@ class Session(Struct, dict=True):
         namespace = self.resolved.namespace or ("cluster" in vars(self) and self.cluster.namespace)
         target = None if self.resolved.settings or not namespace else (self.rollout, str(namespace))
         place = Place(target=target, options=self.options)
-        return _COMMAND.sub(lambda m: f"`{place.command(m[1], (m[2] or '').strip())}`", text)
+        return re.sub(_COMMAND, lambda m: f"`{place.command(m[1], (m[2] or '').strip())}`", text)
 
     def note(self, line: str) -> None:
         """Something for people in addition to the result, on stderr; not with -q."""

@@ -27,8 +27,8 @@ from companyos_canary.config.traffic import blue_green_settings, step_pods, traf
 from companyos_canary.model.abort_on import OF_PODS, AbortOn
 from companyos_canary.model.quantity import parse_duration
 
-_ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s]*")
-_FILLED_IN = re.compile(r"\{(\w*)\}")
+_ADDRESS = r"https?://[^\s/?#]+[^\s]*"
+_FILLED_IN = r"\{(\w*)\}"
 
 
 class Checker:
@@ -42,8 +42,8 @@ class Checker:
         if not good:
             self.source.refuse(path, allowed or ALLOWED[key_of(path)], found=found)
 
-    def name(self, path: FieldPath, value: str, pattern: re.Pattern[str]) -> str:
-        self.that(pattern.fullmatch(value), path)
+    def name(self, path: FieldPath, value: str, pattern: str) -> str:
+        self.that(re.fullmatch(pattern, value), path)
         return value
 
     def unit(self, path: FieldPath, read: Callable[[Any], Any], value: Any) -> Any:
@@ -60,12 +60,12 @@ class Checker:
         return value
 
     def address(self, path: FieldPath, text: str, *, or_auto: bool = False) -> str:
-        self.that(_ADDRESS.fullmatch(text) or (or_auto and text == "auto"), path)
+        self.that(re.fullmatch(_ADDRESS, text) or (or_auto and text == "auto"), path)
         return text
 
     def link(self, path: FieldPath, text: str) -> str:
         """An address in which only `{namespace}` and `{rollout}` represent something."""
-        self.that({"namespace", "rollout"}.issuperset(_FILLED_IN.findall(text)), path)
+        self.that({"namespace", "rollout"}.issuperset(re.findall(_FILLED_IN, text)), path)
         return text
 
 
@@ -84,7 +84,7 @@ _MOST: dict[str, tuple[float, str]] = {
 }
 """Limits beyond which something else was meant: `latency-p95: {below: 300}` is 300 s."""
 ARGUMENTS = ("prometheus", "window", "min-requests", "error-floor", "canary-hash", "scope")
-_TAG = re.compile(r"\{\{(.*?)(\}\}|$)", re.DOTALL)
+_TAG = r"(?s)\{\{(.*?)(\}\}|$)"
 _KNOWN = {f"args.{name}" for name in ARGUMENTS}
 
 
@@ -169,12 +169,12 @@ def _query(check: Checker, path: FieldPath, given: MetricDocument) -> None:
 def _resolves(text: str) -> bool:
     """Whether the controller finds an argument for each `{{ }}`, read from the left as it does:
     `{{{args.scope}}}` has none, `{ {{args.scope}} }` has."""
-    return all(tag[1].strip(" ") in _KNOWN and tag[2] for tag in _TAG.finditer(text))
+    return all(tag[1].strip(" ") in _KNOWN and tag[2] for tag in re.finditer(_TAG, text))
 
 
 SHORTEST_ANALYSIS, _LONGEST_WARMUP = timedelta(seconds=4), timedelta(hours=1)
 _MATCHER = r'[A-Za-z_][A-Za-z0-9_]*\s*(=|!=|=~|!~)\s*"([^"\\\n]|\\.)*"'
-_SCOPE = re.compile(rf"\s*({_MATCHER}\s*(,\s*{_MATCHER}\s*)*,?\s*)?")
+_SCOPE = rf"\s*({_MATCHER}\s*(,\s*{_MATCHER}\s*)*,?\s*)?"
 
 
 def settings(source: Source, document: Document) -> Settings:
@@ -185,7 +185,7 @@ def settings(source: Source, document: Document) -> Settings:
     namespace = check.name(("namespace",), document.namespace, NAMESPACE_NAME)
     app = check.name(("app",), document.app or rollout, NAMESPACE_NAME)
     container = check.name(("container",), document.container or rollout, NAMESPACE_NAME)
-    check.that(REPOSITORY.fullmatch(document.image), ("image",))
+    check.that(re.fullmatch(REPOSITORY, document.image), ("image",))
     check.that(0 <= (document.replicas or 0) <= 2**31 - 1, ("replicas",))
     check.that(1 <= document.port <= 65535, ("port",))
     _check_pod(check, document.pod, container, app)
@@ -264,7 +264,7 @@ def _analysis(check: Checker, document: AnalysisDocument) -> Analysis:
     warmup: timedelta = check.unit((*path, "warmup"), parse_duration, document.warmup)
     check.that(timedelta() <= warmup <= _LONGEST_WARMUP and not warmup % timedelta(seconds=1), (*path, "warmup"))
     scope = document.scope
-    check.that(scope is None or (_SCOPE.fullmatch(scope) and "{{" not in scope), (*path, "scope"))
+    check.that(scope is None or (re.fullmatch(_SCOPE, scope) and "{{" not in scope), (*path, "scope"))
     return Analysis(
         window=None if window is None else check.seconds((*path, "window"), window),
         min_requests=document.min_requests,

@@ -15,9 +15,9 @@ from companyos_canary.config.source import FieldPath, Source, merged, mistake, w
 from companyos_canary.errors import ConfigError, guess
 from companyos_canary.files import bounded
 
-_WHERE = re.compile(r" - at `(?P<path>[^`]*)`$")
-_PART = re.compile(r"\.(\w+)|\[(\d+)\]")
-_QUOTED = re.compile(r"`([^`]*)`")
+_WHERE = r" - at `(?P<path>[^`]*)`$"
+_PART = r"\.(\w+)|\[(\d+)\]"
+_QUOTED = r"`([^`]*)`"
 _T = TypeVar("_T")
 
 
@@ -137,10 +137,10 @@ def _converted(source: Source, value: Any, kind: Any, above: FieldPath) -> Any:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         text = str(error)
-        where = _WHERE.search(text)
+        where = re.search(_WHERE, text)
         path = above + (_parts(where["path"]) if where else ())
         problem = text[: where.start()] if where else text
-        names = _QUOTED.findall(problem)
+        names = re.findall(_QUOTED, problem)
         if "unknown field" in problem:
             source.refuse_unknown((*path, names[0]), _fields(path))
         if "missing required field" in problem:
@@ -150,7 +150,7 @@ def _converted(source: Source, value: Any, kind: Any, above: FieldPath) -> Any:
 
 
 def _parts(text: str) -> FieldPath:
-    return tuple(name or int(index) for name, index in _PART.findall(text))
+    return tuple(name or int(index) for name, index in re.findall(_PART, text))
 
 
 def _fields(path: FieldPath) -> list[str]:

@@ -16,22 +16,22 @@ from companyos_canary.model.abort_on import NEVER, AbortOn
 from companyos_canary.model.image import repository
 from companyos_canary.model.quantity import parse_duration
 
-NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
-NAMESPACE_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+NAME = r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
+NAMESPACE_NAME = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+_DIGEST = r"sha256:[0-9a-f]{64}"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST = rf"(?:{_LABEL}(?:\.{_LABEL})+(?::[0-9]{{1,5}})?|{_LABEL}:[0-9]{{1,5}}|localhost)"
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-REPOSITORY = re.compile(rf"({_HOST}/)?{_PART}(/{_PART})*")
+REPOSITORY = rf"({_HOST}/)?{_PART}(/{_PART})*"
 
 
 def image_reference(image: str, version: str) -> str:
     """The image to run for a version: `v1.2.3` is a tag of `image`, `sha256:…` a digest of it, and
     a whole reference (`registry/name:tag`) is taken as it is. UsageError for anything else."""
-    if _DIGEST.fullmatch(version):
+    if re.fullmatch(_DIGEST, version):
         return f"{image}@{version}"
-    if TAG.fullmatch(version):
+    if re.fullmatch(TAG, version):
         return f"{image}:{version}"
     if is_reference(version):
         return version
@@ -47,12 +47,12 @@ def is_reference(text: str) -> bool:
     name, at, digest = text.partition("@")
     base = repository(name)
     tag = name[len(base) :]
-    if base == "sha256" or not REPOSITORY.fullmatch(base) or (at and not _DIGEST.fullmatch(digest)):
+    if base == "sha256" or not re.fullmatch(REPOSITORY, base) or (at and not re.fullmatch(_DIGEST, digest)):
         return False
-    return bool(TAG.fullmatch(tag[1:])) if tag else bool(at)
+    return bool(re.fullmatch(TAG, tag[1:])) if tag else bool(at)
 
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_NUMBER = r"(?a)[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _LONGEST = timedelta(days=30)
 
 
@@ -73,9 +73,9 @@ def limit(value: float | str) -> float:
 
 
 def _limit(text: str) -> float:
-    if _NUMBER.fullmatch(text):
+    if re.fullmatch(_NUMBER, text):
         return float(text)
-    if text.endswith("%") and _NUMBER.fullmatch(text[:-1].strip()):
+    if text.endswith("%") and re.fullmatch(_NUMBER, text[:-1].strip()):
         try:
             return float(Decimal(text[:-1].strip()) / 100)
         except ArithmeticError:

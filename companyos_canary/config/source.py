@@ -82,7 +82,7 @@ _TAGS = {
 _LARGEST = 20_000
 _QUOTE = "quote text that contains `: `, ` #`, `{` or `%`; indent with spaces"
 _NULL, _STR, _MERGE, _INT = (f"tag:yaml.org,2002:{name}" for name in ("null", "str", "merge", "int"))
-_OCTAL = re.compile(r"[-+]?0[0-7_]+")
+_OCTAL = r"[-+]?0[0-7_]+"
 
 
 def mistake(message: str, hint: str = "") -> ConfigError:
@@ -175,7 +175,7 @@ class Source:
         elif isinstance(node, SequenceNode):
             for index, value in enumerate(node.value):
                 self.refuse_octal(value, (*path, index))
-        elif node.tag == _INT and _OCTAL.fullmatch(node.value):
+        elif node.tag == _INT and re.fullmatch(_OCTAL, node.value):
             octal = int(node.value.replace("_", ""), 8)
             self.refuse(path, f"a number without a leading zero: YAML reads `{node.value}` as {octal}")
 

@@ -68,15 +68,17 @@ _HEADERS = "with `gateway`, `istio` or `alb`: the controller has no header route
 
 
 _LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
-_GATEWAY = re.compile(rf"(?:{_LABEL}/)?{_LABEL}(?:\.{_LABEL})*")
-_HOST = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
-_CLASS = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")
+_GATEWAY = rf"(?:{_LABEL}/)?{_LABEL}(?:\.{_LABEL})*"
+_HOST = rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*"
+_CLASS = rf"{_LABEL}(?:\.{_LABEL})*"
+_HEADER = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}"
 
 
 def _header(check: "Checker", path: FieldPath, value: Any) -> str:
     """The value of a header; both as HTTP can send them."""
-    check.that(_HEADER.fullmatch(str(path[-1])), path, "a name of letters, digits and `-`", "another name of a header")
+    check.that(
+        re.fullmatch(_HEADER, str(path[-1])), path, "a name of letters, digits and `-`", "another name of a header"
+    )
     good = isinstance(value, str) and value.isascii() and value.isprintable() and value.strip() == value != ""
     check.that(good, path)
     return str(value)
@@ -89,7 +91,7 @@ def _fits(check: "Checker", path: FieldPath, router: str, document: RouterDocume
         ("host", document.host, _HOST),
         ("class", document.class_, _CLASS),
     ):
-        check.that(value is None or form.fullmatch(value), (*path, name))
+        check.that(value is None or re.fullmatch(form, value), (*path, name))
     given = {"parent": document.parent, "host": document.host, "class": document.class_}
     for name, value in given.items():
         if value is None:

@@ -32,11 +32,9 @@ _UNREACHABLE = (
     "protocol scheme",
     "not configured",
 )
-_FORBIDDEN = re.compile(r"client error: 40[13]|unauthori[sz]ed|forbidden|response code: 40[13]")
+_FORBIDDEN = r"client error: 40[13]|unauthori[sz]ed|forbidden|response code: 40[13]"
 _QUERY = ("bad_data", "parse error", "invalid parameter", "execution:", "client error: 400", "client error: 422")
-_SERVER = re.compile(
-    r"query timed out|server error: 5\d\d|client error: \d+|server_error|client_error|bad_response|code: [45]\d\d"
-)
+_SERVER = r"query timed out|server error: 5\d\d|client error: \d+|server_error|client_error|bad_response|code: [45]\d\d"
 _EMPTY = ("index out of range", "no data returned", "nil or empty", "produced no value")
 _TYPE = (
     "mismatched types",
@@ -264,11 +262,11 @@ def kind_of(message: str) -> str:
     for id_, words in (("no-data", _EMPTY), ("bad-condition", ("could not evaluate",))):
         if any(w in text for w in words):
             return id_
-    if _FORBIDDEN.search(text):
+    if re.search(_FORBIDDEN, text):
         return "prometheus-unauthorized"
     if any(w in text for w in _QUERY):
         return "bad-query"
-    if _SERVER.search(text):
+    if re.search(_SERVER, text):
         return "prometheus-error"
     if any(w in text for w in _UNREACHABLE):
         return "prometheus-unreachable"

@@ -20,7 +20,7 @@ from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 
 _LONGEST = 160  # characters of a message in a sentence
-_PLAIN = re.compile(r"[A-Za-z_][\w-]*")
+_PLAIN = r"[A-Za-z_][\w-]*"
 
 
 _Found = TypeVar("_Found")
@@ -212,7 +212,7 @@ def path_text(path: Sequence[str | int]) -> str:
     for key in path:
         if isinstance(key, int):
             text += f"[{key}]"
-        elif _PLAIN.fullmatch(key):
+        elif re.fullmatch(_PLAIN, key):
             text += f".{key}" if text else key
         else:
             text += f"['{key}']"

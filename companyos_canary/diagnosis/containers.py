@@ -25,7 +25,7 @@ _PULL = (
     "SignatureValidationFailed",
 )
 _CANNOT_START = ("CreateContainerError", "RunContainerError", "StartError", "ContainerCannotRun")
-MISSING = re.compile(r'(configmap|secret|persistentvolumeclaim) "([^"]+)" not found', re.I)
+MISSING = r'(?i)(configmap|secret|persistentvolumeclaim) "([^"]+)" not found'
 UNREADY = timedelta(seconds=60)
 _SECURITY = ("runAsNonRoot", "runAsUser", "non-numeric user")
 _FORGOTTEN = timedelta(minutes=10)  # after so long the kubelet starts its back-off again
@@ -123,8 +123,8 @@ def _ended(case: Case, pod: Fields, path: tuple[str, str, int], status: Fields, 
     return Trouble("crash-loop", pod, sentence, (*said, *evidence), name, before)
 
 
-_DIES = re.compile(r"^panic: |\bfatal\b|\bunhandled\b|\buncaught\b|^exception in thread", re.I)
-_FRAME = re.compile(
+_DIES = r"(?i)^panic: |\bfatal\b|\bunhandled\b|\buncaught\b|^exception in thread"
+_FRAME = (
     r"^\s|^goroutine \d+|^exit status \d+|^Node\.js v\d|^(created by|at|Caused by:|\.\.\. \d+ more)\b"
     r"|^[\w./*()]+\(.*\)$"
 )
@@ -133,8 +133,8 @@ _FRAME = re.compile(
 def _telling(lines: Sequence[str]) -> str:
     """The line of a log that says why: the last with which a program dies, else the last that is no part of a stack."""
     written = [line for line in lines if line.strip()]
-    said = [line.strip() for line in written if not _FRAME.search(line)] or [line.strip() for line in written]
-    return next((line for line in reversed(said) if _DIES.search(line)), said[-1] if said else "")
+    said = [line.strip() for line in written if not re.search(_FRAME, line)] or [line.strip() for line in written]
+    return next((line for line in reversed(said) if re.search(_DIES, line)), said[-1] if said else "")
 
 
 def _recovers(case: Case, pod: Fields, status: Fields) -> bool:
@@ -176,7 +176,7 @@ def _memory(limit: tuple[Evidence, ...]) -> str:
 
 def missing_object(message: str) -> str:
     """`configmap x does not exist`, where a message of the kubelet says so."""
-    found = MISSING.search(message)
+    found = re.search(MISSING, message)
     return f"{found[1]} {found[2]} does not exist" if found else ""
 
 

@@ -31,7 +31,7 @@ LEASE_LASTS = timedelta(seconds=60)  # a controller renews its lease every few s
 _GITOPS = {"argocd": "Argo CD", "argocd-controller": "Argo CD", "argocd-application-controller": "Argo CD"}
 _GITOPS |= {"kustomize-controller": "Flux", "helm-controller": "Flux"}
 _TRACKING = ("argocd.argoproj.io/tracking-id", "kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name")
-_INVALID = re.compile(r'^The Rollout "[^"]*" is invalid: ')
+_INVALID = r'^The Rollout "[^"]*" is invalid: '
 
 
 def spec_invalid(case: Case) -> Explanation | None:
@@ -41,7 +41,7 @@ def spec_invalid(case: Case) -> Explanation | None:
     if not message or not found:
         return None
     missing = re.search(r"((?:Cluster)?AnalysisTemplate) '([^']+)' not found", message)
-    why = f"{missing[1]} {missing[2]} does not exist" if missing else short(_INVALID.sub("", message))
+    why = f"{missing[1]} {missing[2]} does not exist" if missing else short(re.sub(_INVALID, "", message))
     sentence = f"the controller refuses the spec and changes nothing until it is corrected: {why}"
     path = ("status", "conditions", found[0])
     evidence = (*case.field(*path, "message"), *case.field(*path, "lastTransitionTime"))

@@ -24,11 +24,11 @@ from companyos_canary.model.outcome import Evidence
 from companyos_canary.model.quantity import parse_duration
 from companyos_canary.units import limit_text, value_text
 
-POD_OF_A_ROLLOUT = re.compile(r"(.+)-[a-z0-9]+-[a-z0-9]+")
-_MILLIS = re.compile(r"\w*(?:milliseconds|millis|_ms)(?:_bucket|_sum|_count|_total)?\b")
-_SECONDS = re.compile(r"\w*seconds(?:_bucket|_sum)?\b")
-_THOUSAND = re.compile(r"\b(?:1000|1e3)\b")
-_HUNDRED = re.compile(r"\b100\b")
+POD_OF_A_ROLLOUT = r"(.+)-[a-z0-9]+-[a-z0-9]+"
+_MILLIS = r"\w*(?:milliseconds|millis|_ms)(?:_bucket|_sum|_count|_total)?\b"
+_SECONDS = r"\w*seconds(?:_bucket|_sum)?\b"
+_THOUSAND = r"\b(?:1000|1e3)\b"
+_HUNDRED = r"\b100\b"
 _MOST = 3
 _FEW_LOOKS = 2  # so many crossings in a row may still be chance
 
@@ -55,16 +55,16 @@ def in_another_unit(case: Case) -> Explanation | None:
 
 def _units(query: str, limit: Limit, value: float) -> Iterator[tuple[float, str]]:
     """By what the value has to be multiplied to be in the limit's unit, and how the query shows that."""
-    thousand = bool(_THOUSAND.search(query))
+    thousand = bool(re.search(_THOUSAND, query))
     if limit.value < value / 20 and limit.is_upper:
-        if _MILLIS.search(query) and not thousand:
+        if re.search(_MILLIS, query) and not thousand:
             yield 1e-3, "the query answers in milliseconds, and the limit is in seconds"
-        if _SECONDS.search(query) and not _MILLIS.search(query) and thousand:
+        if re.search(_SECONDS, query) and not re.search(_MILLIS, query) and thousand:
             yield 1e-3, "the query turns seconds into milliseconds, and the limit is in seconds"
-    if _HUNDRED.search(query) and limit.value <= 1 and limit.is_upper:
+    if re.search(_HUNDRED, query) and limit.value <= 1 and limit.is_upper:
         yield 1e-2, "the query answers in percent, and the limit is a share between 0 and 1"
     percent = not limit.is_upper and 1 < limit.value <= 100 and 0 < value <= 1
-    if percent and "/" in query and not _HUNDRED.search(query):
+    if percent and "/" in query and not re.search(_HUNDRED, query):
         yield 1e2, "the query answers with a share between 0 and 1, and the limit is in percent"
 
 
@@ -98,7 +98,7 @@ def others(found: Iterable[Mapping[str, str]], rollout: str, namespace: str, als
     `app`, which may be any of `also`. A series with neither says nothing."""
     names: set[str] = set()
     for labels in found:
-        pod = POD_OF_A_ROLLOUT.fullmatch(labels.get("pod", ""))
+        pod = re.fullmatch(POD_OF_A_ROLLOUT, labels.get("pod", ""))
         name = pod[1] if pod else labels.get("pod") or labels.get("app") or labels.get("service") or rollout
         there = labels.get("namespace") or namespace
         own = name == rollout or (not pod and (name in also or name.startswith(f"{rollout}-")))

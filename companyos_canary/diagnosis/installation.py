@@ -31,7 +31,7 @@ _SINCE_1_8 = "consecutiveSuccessLimit"  # a field of a metric
 _UPDATE = "apply the CRDs of the release of Argo Rollouts that runs"
 _SKEW, _WRONG_CLOCK = timedelta(seconds=5), timedelta(minutes=1)
 _RELEASE_TAKES = timedelta(hours=1)
-_RELEASE = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
+_RELEASE = r"v?(\d+)\.(\d+)\.(\d+)"
 
 
 def clock_skew(skew: timedelta) -> Check:
@@ -135,7 +135,7 @@ def controller(deployments: Sequence[Fields], lease: Fields | None, now: datetim
 
 def is_older(version: str, release: tuple[int, int]) -> bool:
     """Whether a controller of this version comes before a release; False where the version does not say."""
-    found = _RELEASE.search(version)
+    found = re.search(_RELEASE, version)
     return found is not None and (int(found[1]), int(found[2])) < release
 
 

@@ -12,16 +12,16 @@ from companyos_canary.model.outcome import Evidence
 from companyos_canary.units import limit_text, value_text
 
 _TEXT = r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\''
-_RANGE = re.compile(rf'([a-zA-Z_:][\w:]*)\s*((?:\{{(?:[^{{}}"\']|{_TEXT})*\}})?)\s*\[(\w+)')
-_MATCHER = re.compile(rf"\w+\s*(?:=~|!~|!=|=)\s*(?:{_TEXT})")
-_CANARY = re.compile(r'canary\s*=~?\s*["\']true|hash\s*=~?\s*["\'](?!\.\*)')
-_TRUE = re.compile(r'canary\s*=~?\s*["\']true["\']')
-_OTHER = re.compile(r'canary\s*(?:!=|!~|=~?)\s*["\'](?:false)["\']|canary\s*!')
-_HASH = re.compile(rf"\w*hash\s*=~?\s*(?:{_TEXT})\s*,?")
-_GUARD = re.compile(r">=\s*(\d+(?:\.\d+)?)\s*\)")
+_RANGE = rf'([a-zA-Z_:][\w:]*)\s*((?:\{{(?:[^{{}}"\']|{_TEXT})*\}})?)\s*\[(\w+)'
+_MATCHER = rf"\w+\s*(?:=~|!~|!=|=)\s*(?:{_TEXT})"
+_CANARY = r'canary\s*=~?\s*["\']true|hash\s*=~?\s*["\'](?!\.\*)'
+_TRUE = r'canary\s*=~?\s*["\']true["\']'
+_OTHER = r'canary\s*(?:!=|!~|=~?)\s*["\'](?:false)["\']|canary\s*!'
+_HASH = rf"\w*hash\s*=~?\s*(?:{_TEXT})\s*,?"
+_GUARD = r">=\s*(\d+(?:\.\d+)?)\s*\)"
 LEAST_SAMPLES = 2
-_OR = re.compile(r"\bor\b")
-_LABEL = re.compile(r"\b(\w*canary\w*|\w*hash)\s*=")
+_OR = r"\bor\b"
+_LABEL = r"\b(\w*canary\w*|\w*hash)\s*="
 REASONS = ("not-scraped", "label-missing", "nothing-to-count", "window-too-short", "too-little-traffic")
 
 
@@ -38,7 +38,7 @@ class _Part(Struct, frozen=True):
     @property
     def values(self) -> str:
         """Which values the label has by which the query finds the canary; empty if it has no such label."""
-        label = _LABEL.search(self.matchers)
+        label = re.search(_LABEL, self.matchers)
         return f"count by ({label[1]}) ({self.metric})" if label else ""
 
     @property
@@ -66,18 +66,20 @@ class _Part(Struct, frozen=True):
 def part_of(query: str) -> _Part | None:
     """The selector of a query that tells the canary's series from others and asks for the least besides: that is the
     one of all its requests, not of the failed ones. Else the same of all selectors."""
-    found = _RANGE.findall(query)
+    found = re.findall(_RANGE, query)
     if not found:
         return None
     counts = [f for f in found if not f[0].endswith(("_bucket", "_sum"))] or found
-    canary = [f for f in counts if _CANARY.search(f[1])] or counts
-    metric, matchers, window = min(canary, key=lambda f: len(_MATCHER.findall(f[1])))
-    needed = _GUARD.search(query)
+    canary = [f for f in counts if re.search(_CANARY, f[1])] or counts
+    metric, matchers, window = min(canary, key=lambda f: len(re.findall(_MATCHER, f[1])))
+    needed = re.search(_GUARD, query)
     narrower = [
-        m + s for m, s, _ in counts if m == metric and set(_MATCHER.findall(s)) > set(_MATCHER.findall(matchers))
+        m + s
+        for m, s, _ in counts
+        if m == metric and set(re.findall(_MATCHER, s)) > set(re.findall(_MATCHER, matchers))
     ]
     at_least = float(needed[1]) if needed else None
-    guarded = bool(_OR.search(query))
+    guarded = bool(re.search(_OR, query))
     return _Part(metric, matchers, window, at_least, () if guarded else tuple(dict.fromkeys(narrower)))
 
 
@@ -122,11 +124,11 @@ def failing(case: Case) -> FailedVerdict | None:
 def stable_side(query: str, canary: str = "", stable: str = "") -> str:
     """The same question about the stable pods; empty if the query does not speak of the canary alone. `canary` and
     `stable` are the pod template hashes, by which a query may tell them apart."""
-    if canary and stable and canary in query and stable not in query and not _TRUE.search(query):
+    if canary and stable and canary in query and stable not in query and not re.search(_TRUE, query):
         return query.replace(canary, stable)
-    if not _TRUE.search(query) or _OTHER.search(query):
+    if not re.search(_TRUE, query) or re.search(_OTHER, query):
         return ""
-    return _TRUE.sub('canary!="true"', _HASH.sub("", query))
+    return re.sub(_TRUE, 'canary!="true"', re.sub(_HASH, "", query))
 
 
 def stable_question(case: Case) -> str:
@@ -138,15 +140,15 @@ def stable_question(case: Case) -> str:
 
 def tells_canary_alone(query: str) -> bool:
     """Whether a query tells the canary by its label, so that another canary's series fit, too."""
-    return bool(_TRUE.search(query)) and not _HASH.search(query)
+    return bool(re.search(_TRUE, query)) and not re.search(_HASH, query)
 
 
-_OWN = re.compile(r"\b(?:app\w*|pod|job|service\w*|deployment|container|rollout\w*|\w*hash)\s*=")
+_OWN = r"\b(?:app\w*|pod|job|service\w*|deployment|container|rollout\w*|\w*hash)\s*="
 
 
 def own_matchers(matchers: str) -> bool:
     """Whether a selector names the service that it is about."""
-    return bool(_OWN.search(matchers))
+    return bool(re.search(_OWN, matchers))
 
 
 def stable_is_as_bad(case: Case) -> Explanation | None:
@@ -234,7 +236,7 @@ def _counted(case: Case, query: str) -> tuple[Evidence, ...]:
 
 
 def _shown(matchers: str) -> str:
-    return ", ".join(_MATCHER.findall(matchers)) or matchers
+    return ", ".join(re.findall(_MATCHER, matchers)) or matchers
 
 
 def _asked(case: Case, *queries: str) -> tuple[Evidence, ...]:

@@ -23,9 +23,9 @@ from companyos_canary.model.quantity import parse_time
 from companyos_canary.units import duration
 
 _MOUNT = ("FailedMount", "FailedAttachVolume", "FailedMapVolume")
-_LACKS = re.compile(r"[Ii]nsufficient ([\w./-]+)")
+_LACKS = r"[Ii]nsufficient ([\w./-]+)"
 _VOLUME = ("persistentvolumeclaim", "volume node affinity", "max volume count", "no available volume zone")
-_NO_KEY = re.compile(r"references non-existent (config|secret) key")
+_NO_KEY = r"references non-existent (config|secret) key"
 _AGAIN = 3  # times
 _SETUP = timedelta(seconds=30)  # volumes and networks may be late for so long
 _LATELY = timedelta(minutes=10)
@@ -76,7 +76,7 @@ def _unscheduled(case: Case, pod: Fields) -> Trouble | None:
     message = str(said.get("message") or "")
     if said.get("reason") == "SchedulingGated":
         return _gated(pod, age, index)
-    lacks = sorted({found.rstrip(".") for found in _LACKS.findall(message)})
+    lacks = sorted({found.rstrip(".") for found in re.findall(_LACKS, message)})
     why = (
         f"no node has enough {' and '.join(lacks)}"
         if lacks
@@ -170,7 +170,7 @@ def _mounts(case: Case, pod: Fields) -> Trouble | None:
         message = str(event.get("message") or "")
         evidence = (*quote("Event", event, "reason"), *quote("Event", event, "message"))
         what = missing_object(message)
-        lacks_key = _NO_KEY.search(message)
+        lacks_key = re.search(_NO_KEY, message)
         once = age is not None and age < _SETUP and (event.get("count") or 1) < _AGAIN
         if event.get("reason") in _MOUNT and (what or lacks_key or not once):
             config = (what and not what.lower().startswith("persistent")) or lacks_key

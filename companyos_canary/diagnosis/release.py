@@ -20,7 +20,7 @@ from companyos_canary.units import duration
 
 _NEAR = timedelta(seconds=15)  # a busy controller may be so late
 EXPERIMENT_LATE = "exceeded its progressDeadlineSeconds"  # a template of an Experiment (recorded: experiment-bad-image)
-_OF_EXPERIMENT = re.compile(rf"Template '([^']+)' {EXPERIMENT_LATE} \((\d+)\)")  # which may have another deadline
+_OF_EXPERIMENT = rf"Template '([^']+)' {EXPERIMENT_LATE} \((\d+)\)"  # which may have another deadline
 
 
 def _progressing(case: Case) -> tuple[Evidence, ...]:
@@ -37,7 +37,7 @@ def deadline_passed(case: Case) -> Explanation | None:
     """The progress deadline has passed; nothing else says why. The reason of a condition says so, until an abort writes
     its own over it: from then on only messages do, of the status or of an Event. For a template of an Experiment there
     is no reason at all."""
-    rollout, of_experiment = case.rollout, _OF_EXPERIMENT.search(case.rollout.status_message)
+    rollout, of_experiment = case.rollout, re.search(_OF_EXPERIMENT, case.rollout.status_message)
     exceeded = any(c.reason == "ProgressDeadlineExceeded" for c in rollout.conditions)
     late = exceeded or TIMED_OUT in rollout.status_message or (rollout.aborted and _timed_out(case))
     late = late or (rollout.aborted and EXPERIMENT_LATE in rollout.status_message)

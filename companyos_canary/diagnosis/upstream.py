@@ -28,7 +28,7 @@ from companyos_canary.units import duration
 
 _LATE = timedelta(minutes=1)
 _SETTLED = timedelta(minutes=2)
-_RELEASE = re.compile(r"v?(\d+)\.(\d+)")
+_RELEASE = r"v?(\d+)\.(\d+)"
 _OLD_PODS = "old replicas are pending termination"
 _RESTART = f"kubectl -n {CONTROLLER} rollout restart deployment {CONTROLLER}"
 
@@ -42,7 +42,7 @@ class Defect(Struct, frozen=True):
 
     def known_in(self, case: Case) -> bool:
         """Whether the controller that runs has it; also where its version is not known."""
-        found = _RELEASE.search(controller_version(controller_of(case) or {}))
+        found = re.search(_RELEASE, controller_version(controller_of(case) or {}))
         if found is None:
             return True
         release = (int(found[1]), int(found[2]))

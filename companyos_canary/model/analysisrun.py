@@ -15,7 +15,7 @@ from companyos_canary.model.image import HASH_LABEL, REVISION
 from companyos_canary.model.quantity import parse_time, whole
 from companyos_canary.model.sourced import Sourced
 
-ARGUMENT = re.compile(r"\{\{ *args\.([\w-]+) *\}\}")
+ARGUMENT = r"\{\{ *args\.([\w-]+) *\}\}"
 MASK = "*****"
 _RESOLVED = "ResolvedPrometheusQuery"
 
@@ -55,14 +55,14 @@ def _query(metric: Mapping[str, Any]) -> str:
 
 
 def _put_in(template: str, shown: Mapping[str, str]) -> str:
-    return ARGUMENT.sub(lambda m: shown.get(m[1], m[0]), template)
+    return re.sub(ARGUMENT, lambda m: shown.get(m[1], m[0]), template)
 
 
 def _values(template: str, resolved: str, shown: Mapping[str, str], secret: set[str]) -> set[str]:
     """The secret values, read off by laying the template over the resolved query: also a message
     of the provider may quote them."""
     pattern, at = "", 0
-    for argument in ARGUMENT.finditer(template):
+    for argument in re.finditer(ARGUMENT, template):
         pattern += re.escape(template[at : argument.start()])
         known = argument[1] not in secret
         pattern += re.escape(shown.get(argument[1], argument[0])) if known else "(.+?)"
@@ -195,7 +195,7 @@ class AnalysisRun(Sourced, frozen=True):
 def _metric(raw: Mapping[str, Any], arguments: Mapping[str, str]) -> Metric:
     def text(key: str, of: Mapping[str, Any] = raw) -> str:
         written = str(of[key]) if of.get(key) is not None else ""
-        return ARGUMENT.sub(lambda m: arguments.get(m[1], m[0]), written)
+        return re.sub(ARGUMENT, lambda m: arguments.get(m[1], m[0]), written)
 
     providers = raw.get("provider") or {}
     prometheus = providers.get("prometheus") or {}

@@ -17,14 +17,14 @@ Fields = Mapping[str, Any]
 """One that is only read."""
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
-_USERINFO = re.compile(r"(?<=//)[^/\s`]*@")
-_PARAMETER = re.compile(r"(?i)([?&](?:access_|id_|api_?)?(?:token|key|secret|password|signature|sig)=)[^&#\s`'\"]+")
+_USERINFO = r"(?<=//)[^/\s`]*@"
+_PARAMETER = r"(?i)([?&](?:access_|id_|api_?)?(?:token|key|secret|password|signature|sig)=)[^&#\s`'\"]+"
 
 
 def without_password(text: str) -> str:
     """An address, or a text with addresses in it, without their users and passwords; `***` for the value of a
     parameter that is called as a secret is."""
-    return _PARAMETER.sub(r"\1***", _USERINFO.sub("", text))
+    return re.sub(_PARAMETER, r"\1***", re.sub(_USERINFO, "", text))
 
 
 def basic_authorization(user: str, password: str) -> str:

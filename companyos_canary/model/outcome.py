@@ -24,7 +24,7 @@ EndKind = Literal[
 ]
 
 
-_ABORTED = re.compile(
+_ABORTED = (
     r"Rollout aborted update to revision \d+(: )?((Step-based|Background|"
     r"Blue/green (pre|post)-promotion) analysis phase "
     r"error/failed: )?"
@@ -37,7 +37,7 @@ def plain_message(message: str) -> str:
     (messages: recorded)."""
     for prefix in _PREFIXES:
         message = message.removeprefix(prefix)
-    aborted = _ABORTED.match(message)
+    aborted = re.match(_ABORTED, message)
     return (message[aborted.end() :] if aborted else message).strip().removesuffix(".")
 
 

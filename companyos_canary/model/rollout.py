@@ -64,7 +64,7 @@ class BlueGreen(Struct, frozen=True):
         return next((r for r in (self.pre_run, self.post_run) if r and r.status in unfinished), None)
 
 
-_WHOLE = re.compile(r"-?[0-9]+")
+_WHOLE = r"-?[0-9]+"
 GATEWAY = "argoproj-labs/gatewayAPI"
 REVISION_HISTORY = "rollout.argoproj.io/revision-history"
 
@@ -342,7 +342,7 @@ def _pause_duration(value: Any) -> timedelta | None:
         return None
     text = str(value)
     try:
-        return parse_duration(f"{text}s" if _WHOLE.fullmatch(text) else text)
+        return parse_duration(f"{text}s" if re.fullmatch(_WHOLE, text) else text)
     except ValueError:
         return timedelta(seconds=-1)
 

@@ -24,7 +24,7 @@ READS = ("GET", "HEAD")
 _PORTS = {"http": 80, "https": 443}
 _WITH_BODY = ("POST", "PUT", "PATCH")
 _CHUNK = 65536
-_NAME = re.compile(r"([^\s.]{1,63}\.)*[^\s.]{1,63}\.?")
+_NAME = r"([^\s.]{1,63}\.)*[^\s.]{1,63}\.?"
 
 
 class Connections:
@@ -98,7 +98,7 @@ class Connections:
             host = (parts.hostname or "").replace("%25", "%")  # of a zone in an IPv6 address
             if not host.isascii():
                 host = host.encode("idna").decode()
-            if ":" not in host and not _NAME.fullmatch(host):
+            if ":" not in host and not re.fullmatch(_NAME, host):
                 raise ValueError("it names no host")
             return host, parts.port or _PORTS[parts.scheme], quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~")
         except ValueError as error:

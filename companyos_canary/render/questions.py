@@ -181,7 +181,7 @@ def _asked(runs: tuple[AnalysisRun, ...], hash_: str) -> Iterator[tuple[str, Met
 @lru_cache(maxsize=64)  # the same few in every look of a live screen
 def _question(metric: Metric, address: str) -> Question:
     query, problem = metric.query.strip(), ""
-    if ARGUMENT.search(query + metric.address) or MASK in query:
+    if re.search(ARGUMENT, query + metric.address) or MASK in query:
         problem = "it is asked with the value of a Secret"
     elif metric.address and metric.address != address:
         problem = "it is asked of another Prometheus"

@@ -38,7 +38,7 @@ def starter(values: Mapping[str, Any]) -> str:
     list of files); a field that is a comment there becomes one that counts. UsageError for a field
     the file has no line for."""
     for name, pattern in (("rollout", NAME), ("namespace", NAMESPACE_NAME), ("image", REPOSITORY)):
-        if not pattern.fullmatch(str(values.get(name, "x"))):
+        if not re.fullmatch(pattern, str(values.get(name, "x"))):
             raise UsageError(
                 f"`{values[name]}` cannot be the `{name}` of canary.yaml", hint=f"allowed: {_ALLOWED[name]}"
             )

@@ -13,15 +13,15 @@ from companyos_canary.view.lines import Facts, Line, Tone, columns_of, wrapped
 
 _NOISE = frozenset({"RolloutAddedToInformer", "RolloutNotCompleted", "NewReplicaSetCreated"})
 _FOLDED = "(combined from similar events): "
-_UPDATED = re.compile(r"Rollout updated to revision (\d+)")
-_COMPLETED = re.compile(r"Rollout completed update to revision (\d+)")
-_NAMED = re.compile(r"Rollout (?:updated|aborted update|completed update) to revision (\d+)")
-_STEP = re.compile(r"Rollout step \d+/\d+ completed \((.*)\)")
-_SCALED = re.compile(r"Scaled (up|down) ReplicaSet (\S+) \(revision (\d+)\) (from \d+ to \d+)")
-_OF_EXPERIMENT = re.compile(r"AnalysisRun '(\S+)' transitioned from .*-> (\w+)")
+_UPDATED = r"Rollout updated to revision (\d+)"
+_COMPLETED = r"Rollout completed update to revision (\d+)"
+_NAMED = r"Rollout (?:updated|aborted update|completed update) to revision (\d+)"
+_STEP = r"Rollout step \d+/\d+ completed \((.*)\)"
+_SCALED = r"Scaled (up|down) ReplicaSet (\S+) \(revision (\d+)\) (from \d+ to \d+)"
+_OF_EXPERIMENT = r"AnalysisRun '(\S+)' transitioned from .*-> (\w+)"
 # Upstream experiments/experiment.go tells a Rollout of the AnalysisRuns of an Experiment in warnings, however they go.
 _GOES_WELL = frozenset({"AnalysisRunPending", "AnalysisRunRunning", "AnalysisRunSuccessful"})
-_RUN = re.compile(r"(Step|Background) Analysis Run '(\S+)' Status New: '(\w+)' Previous: '\w*'")
+_RUN = r"(Step|Background) Analysis Run '(\S+)' Status New: '(\w+)' Previous: '\w*'"
 
 
 def events_lines(picture: Picture, facts: Facts, most: int, *, folded: bool = False) -> list[Line]:
@@ -62,15 +62,15 @@ def _began(picture: Picture, events: Iterable[Event]) -> datetime | None:
     return max(updated, default=picture.started or made)
 
 
-def _is(pattern: re.Pattern[str], event: Event, picture: Picture) -> bool:
+def _is(pattern: str, event: Event, picture: Picture) -> bool:
     """Whether it is said of the newest revision, which no field of an Event names."""
-    found = pattern.match(event.message)
+    found = re.match(pattern, event.message)
     return found is not None and int(found[1]) == picture.snapshot.rollout.revision
 
 
 def _is_of_another(event: Event, picture: Picture) -> bool:
     """Said of another revision by name, whenever that was."""
-    found = _NAMED.match(event.message)
+    found = re.match(_NAMED, event.message)
     return found is not None and int(found[1]) != picture.snapshot.rollout.revision
 
 
@@ -110,14 +110,14 @@ def event_text(event: Event, picture: Picture) -> str:
     message = event.message.removeprefix(_FOLDED)
     if event.reason.startswith("Canary"):  # who did it, not what to type
         return message.removeprefix("canary ")
-    if found := _STEP.fullmatch(message):
+    if found := re.fullmatch(_STEP, message):
         return f"{found[1]} done"
-    if found := _SCALED.fullmatch(message):
+    if found := re.fullmatch(_SCALED, message):
         name = picture.versions.get(found[2]) or f"revision {found[3]}"
         return f"{name} scaled {found[1]} {found[4]}"
-    if found := _OF_EXPERIMENT.match(message):
+    if found := re.match(_OF_EXPERIMENT, message):
         return f"experiment's analysis {found[1]}: {found[2]}{message[found.end() :]}"
-    if found := _RUN.fullmatch(message):
+    if found := re.fullmatch(_RUN, message):
         return f"{found[1].lower()} analysis {found[2]}: {found[3]}"
     return message
 

@@ -1,5 +1,6 @@
 """What is asked: taken from recorded and built runs, or from canary.yaml; queries apart as text."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def test_the_same_question_about_stable(query: str, stable: str) -> None:
 
 @pytest.mark.parametrize("form", [SAFE, LITERAL])
 def test_two_of_the_guides_metrics_compare_and_the_others_can_be_asked_of_stable(form: dict[str, str]) -> None:
-    filled = {name: ARGUMENT.sub("", query) for name, query in form.items()}
+    filled = {name: re.sub(ARGUMENT, "", query) for name, query in form.items()}
     compared = {"latency-ratio", "error-ratio"}
     assert {name for name, query in filled.items() if compares(query)} == compared
     assert {name for name, query in filled.items() if of_stable(query)} == form.keys() - compared

@@ -1,5 +1,6 @@
 """Whether a metric of an AnalysisTemplate judges anything, how often, and what its query selects."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -245,7 +246,7 @@ def _known(web: Fields, metric: TemplateMetric) -> Fields:
     for key, text in web.items():
         if isinstance(text, str) and (names := tags(text)):
             known = all(name in metric.values for name in names)
-            found[key] = ARGUMENT.sub(lambda m: metric.values[m[1]], text) if known else ""
+            found[key] = re.sub(ARGUMENT, lambda m: metric.values[m[1]], text) if known else ""
     return found | ({} if found["url"] else {"url": "http://unknown"} if web.get("url") else {})
 
 
