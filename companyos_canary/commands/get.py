@@ -17,7 +17,6 @@ EXAMPLES = (
 )
 OUTPUT = Output((SnapshotRow,))
 EXITS = exits()
-_EVENTS = 12
 
 
 def get(
@@ -37,7 +36,7 @@ def get(
     snapshot = cluster.with_words(cluster.snapshot(session.rollout), now)
     facts = session.runtime.facts
     picture = seen(snapshot, now, session.view_place(snapshot.rollout))
-    lines = whole_screen(picture, facts, "every" if every else "all", _EVENTS)
+    lines = whole_screen(picture, facts, "every" if every else "all")
     return base.Answer(
         data=lambda: snapshot_row(picture),
         picture=lambda: lines,

@@ -83,9 +83,11 @@ class Level(Struct, frozen=True):
     airy: bool = True
 
 
+_MOST_EVENTS = 12
+
 # What is given up first where the terminal is low: pods, then events, then good metrics.
 _LEVELS = (
-    Level("some", 12),
+    Level("some", _MOST_EVENTS),
     Level("some", 5),
     Level("trouble", 5),
     Level("trouble", 3),
@@ -160,19 +162,21 @@ def closing_screen(ending: Ending, facts: Facts, *, place: Place | None = None) 
     return ink(closing(ending, facts, place=place), facts)
 
 
-def whole_screen(picture: Picture, facts: Facts, detail: Detail, events: int) -> list[Line]:
+def whole_screen(picture: Picture, facts: Facts, detail: Detail) -> list[Line]:
     """All parts, and what comes next."""
     ahead = next_lines(picture, facts)
-    return [*_Parts(picture, facts).stacked(Level(detail, events)), *([()] if ahead else []), *ahead]
+    return [*_Parts(picture, facts).stacked(Level(detail, _MOST_EVENTS)), *([()] if ahead else []), *ahead]
 
 
 def _fitted(parts: "_Parts", room: int) -> list[Line]:
-    """The fullest form that is not too high; where none is, it is cut."""
+    """The fullest form that is not too high, with an event more for each row that it leaves; where none is, it is
+    cut."""
     lines: list[Line] = []
     for level in _LEVELS:
         lines = parts.stacked(level)
-        if len(lines) + level.airy <= room:
-            return lines
+        free = room - len(lines) - level.airy
+        if free >= 0:
+            return parts.stacked(replace(level, events=level.events + free)) if free and level.events else lines
     return lines[:room]
 
 
@@ -192,15 +196,14 @@ class _Parts:
         self._notes = notes(picture, facts)
         self._metrics = cache(partial(metrics_lines, picture, facts))
         self._pods = cache(partial(replicas_lines, picture, facts))
-        self._beside = beside
-        self._events = cache(partial(events_lines, picture, facts))
+        self._events = [] if beside else events_lines(picture, facts, _MOST_EVENTS)
 
     def stacked(self, level: Level) -> list[Line]:
         """All parts under one another; a part with nothing to say is left out."""
         chosen = [
             self._metrics(level.metrics),
             self._pods(level.pods),
-            [] if self._beside else self._events(level.events),
+            self._events[-level.events :] if level.events else [],
         ]
         lines: list[Line] = []
         for part in (*self._first, *chosen, self._notes):

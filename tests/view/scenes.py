@@ -323,7 +323,7 @@ def piped(before: Snapshot | None, after: Snapshot, now: datetime, *, place: Pla
 
 def whole_lines(snapshot: Snapshot, now: datetime, facts: Facts, *, place: Place | None = None) -> tuple[str, ...]:
     """What `canary get` prints."""
-    return tuple(map(plain_text, whole_screen(look(snapshot, now, place), facts, "all", 12)))
+    return tuple(map(plain_text, whole_screen(look(snapshot, now, place), facts, "all")))
 
 
 def on_terminal(rows: Iterable[str]) -> Text:

@@ -16,6 +16,7 @@ from companyos_canary.diagnosis.table import seen
 from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Live
 from companyos_canary.model.workload import LogLine
+from companyos_canary.view.events import events_lines
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.next import outlook
 from companyos_canary.view.panels import Confirmation, Desk, LogPanel, Notice
@@ -61,6 +62,17 @@ def test_a_live_screen_of_every_recorded_phase(name: str, size: str, same_as_fil
     snapshot = recorded(name)
     frame = screen(snapshot, moment(snapshot), Facts(*WIDTHS[size]), place=PLACE, desk=Desk())
     same_as_file(f"live/{size}-{name}", frame.plain)
+
+
+@pytest.mark.parametrize("height", range(16, 40))
+@pytest.mark.parametrize("name", RECORDED)
+def test_no_event_is_left_out_while_a_row_is_free(name: str, height: int) -> None:
+    snapshot, facts = recorded(name), Facts(80, height)
+    rows = screen(snapshot, moment(snapshot), facts, place=PLACE, desk=Desk()).plain.splitlines()
+    known = len(events_lines(look(snapshot, moment(snapshot), PLACE), facts, 12))
+    shown = [n for n, row in enumerate(rows) if re.match(r"  \d\d:\d\d:\d\d  ", row)]
+    free = sum(1 for row in rows[shown[-1] + 1 :] if not row) - 1 if shown else 0
+    assert free <= 0 or len(shown) == known
 
 
 @pytest.mark.parametrize("size", [*WIDTHS, "40x10"])
