@@ -20,9 +20,9 @@ from companyos_canary.argo.patches.record import (
     newest_ends,
     record_of,
     undone_to,
-    within_window,
 )
 from companyos_canary.argo.patches.template import undo
+from companyos_canary.argo.progress import within_window
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import NotFound, Refused
 from companyos_canary.model.image import is_called, version

@@ -13,7 +13,7 @@ from companyos_canary.argo.limits import Operator, limit_of
 from companyos_canary.argo.metric_rows import MetricRow, Verdict, answer_text, rows_of, verdict_of
 from companyos_canary.argo.picture import Picture
 from companyos_canary.argo.pods import is_far, pod_share
-from companyos_canary.argo.progress import step_run
+from companyos_canary.argo.progress import returns_at_once, step_run
 from companyos_canary.argo.rows import Measured, SnapshotRow, bound, measured_row, snapshot_row
 from companyos_canary.argo.steps import step_of
 from companyos_canary.model.analysisrun import AnalysisRun, Measurement
@@ -193,7 +193,7 @@ def _activity(before: Picture | None, after: Picture) -> Iterator[Happened]:
             yield AnalysisBegan(run, progress.length)
         case "pausing" if progress.length:
             yield PauseBegan(progress.length)
-        case "finishing" if progress.stepped:
+        case "finishing" if progress.stepped or returns_at_once(after.snapshot):
             yield Finishing(after.canary_pods, after.snapshot.rollout.replicas)
         case "aborting":
             yield Aborting()

@@ -30,6 +30,7 @@ from companyos_canary.model.quantity import (
 )
 from companyos_canary.model.rollout import BlueGreen, Rollout, Step
 from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.model.workload import ReplicaSet
 
 Activity = Literal[
     "healthy",  # the newest version is stable
@@ -56,7 +57,8 @@ class Progress(Struct, frozen=True):
     work (the analysis or the pause), `until_end` of the whole update; None if it is
     not known. `failed_step` is where it ended badly, `failed_after` how long its analysis took
     to fail (None if none did) and `failed_share` how much of the step had passed, from 0 to 1.
-    `stepped` is false where no steps are taken: the first version, a return to stable, a restart.
+    `stepped` is false where no steps are taken: the first version, a return to stable or to one within the
+    rollback window, a restart.
     `gives_up` is when pods that are still not ready end it, and `aborts` whether that is an abort;
     without one it becomes Degraded, and the weight stays. `overdue`: how long ago the analysis should have
     ended, once that is more than a controller needs; `measured_at` is when it last measured then. `lengths`: how long
@@ -96,7 +98,7 @@ def progress(snapshot: Snapshot, now: datetime, phase: Phase | None = None) -> P
     groups = weight_steps(rollout.steps, most)
     phase = phase or shown_phase(rollout)
     doing = activity(rollout, phase)
-    stepped = bool(groups and rollout.stable_hash) and not rollout.is_fully_promoted
+    stepped = bool(groups and rollout.stable_hash) and not rollout.is_fully_promoted and not returns_at_once(snapshot)
     idle = not stepped or doing in ("healthy", "aborted", "unobserved")
     own: dict[int | None, AnalysisRun] = {
         r.step_index: r for r in reversed(snapshot.attempt) if r.step_index is not None
@@ -129,6 +131,29 @@ def progress(snapshot: Snapshot, now: datetime, phase: Phase | None = None) -> P
         lengths=lengths,
         aborts=bool((rollout.raw.get("spec") or {}).get("progressDeadlineAbort")),
     )
+
+
+def returns_at_once(snapshot: Snapshot) -> bool:
+    """Whether the newest version is one within the rollback window. The controller shows its first step for a moment,
+    and then passes over all of them."""
+    return bool(_window(snapshot.rollout)) and within_window(snapshot, snapshot.current)
+
+
+def within_window(snapshot: Snapshot, target: ReplicaSet | None) -> bool:
+    """The target is older than stable, and fewer ReplicaSets than `revisions` were made strictly
+    between them (upstream rollout/sync.go; recorded: undo-with-rollback-window)."""
+    revisions, stable = _window(snapshot.rollout), snapshot.stable
+    if not (revisions and stable and stable.created_at and target and target.created_at):
+        return False
+    if target.created_at >= stable.created_at:
+        return False
+    made = (r.created_at for r in snapshot.replicasets if r.created_at)
+    return sum(1 for at in made if target.created_at < at < stable.created_at) < revisions
+
+
+def _window(rollout: Rollout) -> int:
+    """rollbackWindow.revisions; 0 without one."""
+    return whole(((rollout.raw.get("spec") or {}).get("rollbackWindow") or {}).get("revisions"))
 
 
 def _weight(rollout: Rollout) -> int:
