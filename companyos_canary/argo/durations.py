@@ -170,7 +170,6 @@ def _began(snapshot: Snapshot) -> datetime | None:
 
 
 EndWord = Literal["passed", "skipped", "pause over", "done"]
-_TERMINATED = "Run Terminated"  # upstream analysis/analysis.go; the phase is Successful all the same
 
 
 class StepEnd(Struct, frozen=True):
@@ -198,7 +197,7 @@ def step_end(snapshot: Snapshot, step: WeightStep) -> StepEnd:
         return StepEnd("done", runs, settled=False)
     kinds = [rollout.steps[i].kind for i in range(step.first, step.end)]
     asked = kinds.count("analysis")
-    if runs and not all(_passed(r) for r in runs):
+    if runs and not all(r.passed for r in runs):
         return StepEnd("skipped", runs)
     if asked and len(runs) == asked:
         return StepEnd("passed", runs)
@@ -207,10 +206,6 @@ def step_end(snapshot: Snapshot, step: WeightStep) -> StepEnd:
     if not asked and "pause" in kinds:
         return StepEnd("pause over", runs)
     return StepEnd("done", runs)
-
-
-def _passed(run: AnalysisRun) -> bool:
-    return run.phase == "Successful" and not run.terminating and run.message != _TERMINATED
 
 
 _STOPPED = ("rolled-back", "degraded")

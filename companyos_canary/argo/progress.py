@@ -121,9 +121,9 @@ def progress(snapshot: Snapshot, now: datetime, phase: Phase | None = None) -> P
         length=length,
         until_end=None if idle else _until_end(rollout, lengths, doing, remaining),
         stepped=stepped,
-        failed_step=weight_step_at(groups, failed.step_index) if failed else None,
+        failed_step=_ended_in(groups, failed) if failed else None,
         failed_after=lasted if failed and failed.phase in ("Failed", "Error") else None,
-        failed_share=_share_of(failed, lasted) if failed and lasted else 0.0,
+        failed_share=_share_of(failed, lasted) if failed and lasted and not failed.passed else 0.0,
         **_overdue(run, length, now),
         gives_up=_gives_up(snapshot) if doing in ("scaling", "finishing") else None,
         max_weight=most,
@@ -354,6 +354,12 @@ def _failed_run(snapshot: Snapshot) -> AnalysisRun | None:
     runs = [r for r in snapshot.attempt if r.step_index is not None]
     bad = [r for r in runs if r.phase in ("Failed", "Error")]
     return next(iter((bad or runs)[-1:]), None)
+
+
+def _ended_in(groups: tuple[WeightStep, ...], run: AnalysisRun) -> WeightStep | None:
+    """A run that passed had let the update go on to what comes after it."""
+    after = weight_step_at(groups, run.step_index + 1) if run.passed and run.step_index is not None else None
+    return after or weight_step_at(groups, run.step_index)
 
 
 def _lasted(run: AnalysisRun, rollout: Rollout, now: datetime) -> timedelta | None:

@@ -188,6 +188,12 @@ class AnalysisRun(Sourced, frozen=True):
     def is_finished(self) -> bool:
         return self.phase in ("Successful", "Failed", "Error", "Inconclusive")
 
+    @property
+    def passed(self) -> bool:
+        """Whether it ended Successful by itself: one that is terminated gets that phase too (upstream
+        analysis/analysis.go)."""
+        return self.phase == "Successful" and not self.terminating and self.message != "Run Terminated"
+
     def result(self, metric: str) -> MetricResult | None:
         return next((r for r in self.results if r.name == metric), None)
 

@@ -242,6 +242,14 @@ def test_the_timeline_of_an_abort_by_hand(running: World) -> None:
     assert found == ["passed", "stopped here", "not reached"]
 
 
+@pytest.mark.every_pace
+def test_an_abort_before_the_second_analysis_begins_has_stopped_the_second_step(running: World) -> None:
+    running.until(lambda r: r.step_index == 2)
+    assert running.canary("abort").code == ExitCode.OK
+    found = [became for became, _ in rows(summary(running, "watch"))]
+    assert found == ["passed", "stopped here", "not reached"]
+
+
 def test_a_superseded_version_has_no_timeline_of_another(running: World) -> None:
     def somebody_else() -> None:
         running.on_wait.clear()
