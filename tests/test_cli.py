@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from companyos_canary.errors import MEANING, ExitCode
 from companyos_canary.runtime import Clock, Runtime
 from tests import builders
 from tests.cluster.wire import Server, answer
+from tests.loaded import Loaded, forks
 from tests.world import START, Pipe, Ran, World
 
 HEAVY = ("kubernetes", "httpx", "rich", "yaml", "msgspec", "urllib3", "pydantic", "logging", "dataclasses")
@@ -36,20 +37,6 @@ OF_OTHERS = (
     "companyos_canary.view.machine",
 )
 SIMULATION = {"companyos_canary.trials", "companyos_canary.promql", "promql_parser"}
-LISTING = f"""
-import re
-import sys
-from companyos_canary import cli
-from companyos_canary.runtime import Runtime
-code = cli.run(sys.argv[1:], Runtime.real())
-loaded = [name for name in {(*HEAVY, *OF_OTHERS, *sorted(SIMULATION))!r} if name in sys.modules]
-ours = [module for name, module in sys.modules.items() if name.startswith("companyos_canary.")]
-loaded += ["compiles:" + m.__name__ for m in ours if any(isinstance(v, re.Pattern) for v in vars(m).values())]
-print("LOADED", code, *loaded, file=sys.stderr)
-"""
-# Modules that compile a pattern when they are loaded: every verb reads a duration. The others leave it to `re`, which
-# does so when the pattern is needed, and keeps it.
-COMPILED = {"compiles:companyos_canary.model.quantity"}
 NO_NETWORK = "kind: Config\napiVersion: v1\ncurrent-context: c\nclusters:\n- {name: c, cluster: {server: 'http://127.0.0.1:1'}}\ncontexts:\n- {name: c, context: {cluster: c}}\n"  # noqa: E501
 CLIENT = {"yaml"}  # of the kubeconfig; `kubernetes` and `urllib3` are for a few kinds of credentials and proxies
 CONFIG = {"yaml"}
@@ -140,36 +127,20 @@ def said(here: World, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     return run
 
 
-def loaded(folder: Path, *arguments: str, **more: str) -> tuple[int, set[str]]:
-    """The exit code of a command in a process of its own, and which heavy modules it loaded."""
-    env = {
-        "KUBECONFIG": str(folder / "kubeconfig"),
-        "HOME": str(folder),
-        "PATH": "/usr/bin:/bin",
-        "PYTHONPATH": str(Path(cli.__file__).parents[1]),
-        **more,
-    }
-    ran = subprocess.run(
-        [sys.executable, "-c", LISTING, *arguments],
-        cwd=folder,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    _, code, *names = ran.stderr.strip().splitlines()[-1].split()
-    return int(code), set(names) - COMPILED
+@pytest.fixture(scope="module")
+def loaded() -> Iterator[Loaded]:
+    with forks((*HEAVY, *OF_OTHERS, *sorted(SIMULATION))) as asked:
+        yield asked
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("statsu",), ("--version",), ()])
-def test_help_and_a_wrong_verb_load_nothing_heavy(tmp_path: Path, arguments: tuple[str]) -> None:
+def test_help_and_a_wrong_verb_load_nothing_heavy(loaded: Loaded, tmp_path: Path, arguments: tuple[str]) -> None:
     _, names = loaded(tmp_path, *arguments)
     assert names == set()
 
 
 @pytest.mark.parametrize("verb", cli.VERBS)
-def test_a_verb_loads_only_what_it_needs(tmp_path: Path, verb: str) -> None:
+def test_a_verb_loads_only_what_it_needs(loaded: Loaded, tmp_path: Path, verb: str) -> None:
     (tmp_path / "kubeconfig").write_text(NO_NETWORK)
     World(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -182,14 +153,14 @@ def test_a_verb_loads_only_what_it_needs(tmp_path: Path, verb: str) -> None:
 
 
 @pytest.mark.parametrize("verb", ["promote", "deploy", "watch", "undo"])
-def test_a_verb_that_follows_loads_no_simulation_and_no_promql(tmp_path: Path, verb: str) -> None:
+def test_a_verb_that_follows_loads_no_simulation_and_no_promql(loaded: Loaded, tmp_path: Path, verb: str) -> None:
     (tmp_path / "kubeconfig").write_text(NO_NETWORK)
     World(tmp_path)
     _, names = loaded(tmp_path, verb, *GIVEN.get(verb, ()))
     assert not names & SIMULATION
 
 
-def test_a_promote_that_is_sent_loads_nothing_that_follows_and_explains(tmp_path: Path) -> None:
+def test_a_promote_that_is_sent_loads_nothing_that_follows_and_explains(loaded: Loaded, tmp_path: Path) -> None:
     steps = ({"setWeight": 10}, {"pause": {}})
     paused = builders.rollout_object(
         steps=steps, step_index=1, phase="Paused", paused=True, pause_reason="CanaryPauseStep"
@@ -202,7 +173,7 @@ def test_a_promote_that_is_sent_loads_nothing_that_follows_and_explains(tmp_path
     assert names & {*OF_OTHERS} == {"companyos_canary.actions.change"}
 
 
-def test_a_status_where_nothing_failed_loads_no_rows_views_and_causes_of_others(tmp_path: Path) -> None:
+def test_a_status_where_nothing_failed_loads_no_rows_views_and_causes_of_others(loaded: Loaded, tmp_path: Path) -> None:
     paused = builders.rollout_object(phase="Paused")
     with contextlib.closing(Server([answer(200, paused)] * 2)) as server:
         (tmp_path / "kubeconfig").write_text(NO_NETWORK.replace("http://127.0.0.1:1", server.url))
