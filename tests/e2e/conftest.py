@@ -10,8 +10,10 @@ import pytest
 import yaml
 from msgspec import Struct, field
 
+from companyos_canary import cli
+from companyos_canary.runtime import Runtime
 from tests import printed, schema
-from tests.world import CONFIG
+from tests.world import CONFIG, Pipe
 
 CANARY = (sys.executable, "-m", "companyos_canary")
 PATIENCE = 120.0  # until what hangs is given up; nothing that works waits for it
@@ -63,6 +65,14 @@ class Shell(Struct, frozen=True):
         schema.check(arguments, ran.stdout)
         self.check(arguments, ran.returncode, ran.stdout, ran.stderr)
         return ran
+
+    def begin(self, *arguments: str) -> None:
+        """One command to its end, in this process: for what a story only begins with."""
+        real, out, err = Runtime.real(), Pipe(), Pipe()
+        runtime = Runtime(
+            stdout=out, stderr=err, stdin=Pipe(), environ=self.environment, cwd=self.folder, clock=real.clock
+        )
+        assert cli.run(arguments, runtime) == 0, out.getvalue() + err.getvalue()
 
     def check(self, arguments: Sequence[str], code: int, out: str, err: str, *, terminal: bool = False) -> None:
         """Fails where what a process printed breaks a law of `tests.printed`, or shows a token of the kubeconfig."""

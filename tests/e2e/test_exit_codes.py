@@ -1,16 +1,19 @@
 """Every row of README's table of exit codes, by real processes: a row without one is red, and so is a changed code."""
 
+import json
 import os
 import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import yaml
 from msgspec import Struct
 from msgspec.structs import replace
 
+from companyos_canary.model.http import Request
 from companyos_canary.sandbox.faults.effects import parse_fault
 from companyos_canary.sandbox.sandbox import Sandbox
 from tests import docs
@@ -19,56 +22,73 @@ from tests.world import CONFIG
 
 HEAD = CONFIG.partition("steps:")[0].replace("replicas: 10", "replicas: 2")
 TAIL = "analysis: {window: 5s, min_requests: 10, by_hash: true}\n"
-STEPS = {
-    "healthy": "{weight: 50, pause: 1s}",
-    "waits": "{weight: 50, pause: manual}",
-    "runs": "{weight: 50, pause: 1h}",
-}
+HEALTHY = "{weight: 50, pause: 1s}"
+WAITS = "{weight: 50, pause: manual}"
+RUNS = "{weight: 50, pause: 1h}"
 BAD = "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: a}\nspec: {strategy: {}}\n"
 ROWS = re.compile(r"^\| (\d+) \| (.+) \|$", re.M)
 TABLE = dict(ROWS.findall(docs.README.read_text().partition(docs.BEGIN)[2].partition(docs.END)[0]))
 
 
 class Stage(Struct, frozen=True):
-    """A sandbox, and a shell in a folder of each service: one is Healthy, v1.1.0 of one waits for a person, and v1.1.0
-    of one is in a pause of an hour."""
+    """A sandbox, and a folder for the services of the stories."""
 
     sandbox: Sandbox
-    shells: dict[str, Shell]
+    folder: Path
 
-    def run(self, service: str, *arguments: str) -> int:
-        return self.shells[service].run(*arguments).returncode
+    def service(self, name: str, steps: str) -> Shell:
+        """A new one, whose v1.0.0 is Healthy, and a shell in its folder."""
+        folder = self.folder / name
+        folder.mkdir()
+        config = f"{HEAD}steps: [{steps}]\n{TAIL}".replace("rollout: companyos-api", f"rollout: {name}")
+        (folder / "canary.yaml").write_text(config)
+        shell = Shell(folder, self.folder / "kubeconfig")
+        shell.begin("apply", "v1.0.0", "-q")
+        return shell
 
-    def with_fault(self, rule: str, service: str, *arguments: str) -> int:
+    def with_fault(self, rule: str, shell: Shell, *arguments: str) -> int:
         self.sandbox.control.switch(parse_fault(rule))
         try:
-            return self.run(service, *arguments)
+            return code_of(shell, *arguments)
         finally:
             self.sandbox.faults.clear()
 
-    def elsewhere(self, change: Callable[[dict[str, dict[str, str]]], object], *arguments: str) -> int:
-        """A command with another kubeconfig: `change` gets its cluster and its user."""
-        shell = self.shells["healthy"]
-        config = yaml.safe_load(shell.kubeconfig.read_text())
-        change({"cluster": config["clusters"][0]["cluster"], "user": config["users"][0]["user"]})
-        other = shell.folder / "other"
-        other.write_text(yaml.safe_dump(config))
-        return replace(shell, kubeconfig=other).run(*arguments).returncode
+    def set_image(self, name: str, version: str) -> None:
+        """By someone else, in one write."""
+        path = f"/apis/argoproj.io/v1alpha1/namespaces/companyos/rollouts/{name}"
+        at = "/spec/template/spec/containers/0/image"
+        body = json.dumps([{"op": "replace", "path": at, "value": f"companyos-api:{version}"}])
+        headers = {"Content-Type": "application/json-patch+json", "Authorization": f"Bearer {self.sandbox.token}"}
+        answer = self.sandbox.control(Request("PATCH", path, (), headers, body.encode()))
+        assert answer.status == 200, answer
 
-    def while_it_runs(self, service: str, act: Callable[["subprocess.Popen[str]"], object], *arguments: str) -> int:
-        """`act` is done once the command has printed its first line."""
-        shell = self.shells[service]
-        pipe = subprocess.PIPE
-        with subprocess.Popen(
-            [*CANARY, *arguments], cwd=shell.folder, env=shell.environment, stdout=pipe, stderr=pipe, text=True
-        ) as process:
-            assert process.stdout
-            first = process.stdout.readline()
-            assert first
-            act(process)
-            rest, err = process.communicate(timeout=PATIENCE)
-        shell.check(arguments, process.returncode, first + rest, err)
-        return process.returncode
+
+def code_of(shell: Shell, *arguments: str) -> int:
+    return shell.run(*arguments).returncode
+
+
+def elsewhere(shell: Shell, change: Callable[[dict[str, dict[str, str]]], object], *arguments: str) -> int:
+    """A command with another kubeconfig: `change` gets its cluster and its user."""
+    config = yaml.safe_load(shell.kubeconfig.read_text())
+    change({"cluster": config["clusters"][0]["cluster"], "user": config["users"][0]["user"]})
+    other = shell.folder / "other"
+    other.write_text(yaml.safe_dump(config))
+    return code_of(replace(shell, kubeconfig=other), *arguments)
+
+
+def while_it_runs(shell: Shell, act: Callable[["subprocess.Popen[str]"], object], *arguments: str) -> int:
+    """`act` is done once the command has printed its first line."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [*CANARY, *arguments], cwd=shell.folder, env=shell.environment, stdout=pipe, stderr=pipe, text=True
+    ) as process:
+        assert process.stdout
+        first = process.stdout.readline()
+        assert first
+        act(process)
+        rest, err = process.communicate(timeout=PATIENCE)
+    shell.check(arguments, process.returncode, first + rest, err)
+    return process.returncode
 
 
 @pytest.fixture(scope="module")
@@ -77,82 +97,82 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     sandbox = Sandbox(namespaces=("companyos",))
     try:
         sandbox.write_kubeconfig(top / "kubeconfig", "companyos")
-        shells = {}
-        for name, steps in STEPS.items():
-            (top / name).mkdir()
-            config = f"{HEAD}steps: [{steps}]\n{TAIL}".replace("rollout: companyos-api", f"rollout: {name}")
-            (top / name / "canary.yaml").write_text(config)
-            shells[name] = Shell(top / name, top / "kubeconfig")
-            assert shells[name].run("apply", "v1.0.0", "-q").returncode == 0
-        yield Stage(sandbox, shells)
+        yield Stage(sandbox, top)
     finally:
         sandbox.close()
 
 
 def degraded(stage: Stage) -> Iterator[int]:
-    stage.run("waits", "deploy", "v1.1.0", "-q")
-    assert stage.run("waits", "abort", "-q") == 0
-    yield stage.run("waits", "status")
-    (stage.shells["waits"].folder / "bad.yaml").write_text(BAD)
-    yield stage.run("waits", "lint", "bad.yaml")
+    service = stage.service("degraded", WAITS)
+    service.begin("deploy", "v1.1.0", "--until", "paused", "-q")
+    service.begin("abort", "-q")
+    yield code_of(service, "status")
+    (service.folder / "bad.yaml").write_text(BAD)
+    yield code_of(service, "lint", "bad.yaml")
 
 
 def superseded(stage: Stage) -> Iterator[int]:
-    def another(_: object) -> None:
-        assert stage.run("runs", "deploy", "v1.4.0", "--supersede", "--no-wait") == 0
-
-    stage.run("runs", "deploy", "v1.3.0", "--no-wait")
-    yield stage.while_it_runs("runs", another, "watch")
+    service = stage.service("superseded", RUNS)
+    service.begin("deploy", "v1.1.0", "--no-wait", "-q")
+    yield while_it_runs(service, lambda _: stage.set_image("superseded", "v1.2.0"), "watch")
 
 
 def unfinished(stage: Stage) -> Iterator[int]:
-    yield stage.run("waits", "deploy", "v1.3.0")
-    yield stage.run("healthy", "diff", "v1.2.0")
+    service = stage.service("unfinished", WAITS)
+    yield code_of(service, "diff", "v1.1.0")
+    yield code_of(service, "deploy", "v1.1.0")
 
 
 def timed_out(stage: Stage) -> Iterator[int]:
-    stage.run("runs", "deploy", "v1.5.0", "--no-wait")
-    yield stage.run("runs", "watch", "--timeout", "500ms")
+    service = stage.service("timed-out", RUNS)
+    service.begin("deploy", "v1.1.0", "--no-wait", "-q")
+    yield code_of(service, "watch", "--timeout", "500ms")
 
 
 def interrupted(stage: Stage) -> Iterator[int]:
-    stage.run("runs", "deploy", "v1.6.0", "--no-wait")
-    yield stage.while_it_runs("runs", lambda process: os.kill(process.pid, signal.SIGINT), "watch")
+    service = stage.service("interrupted", RUNS)
+    service.begin("deploy", "v1.1.0", "--no-wait", "-q")
+    yield while_it_runs(service, lambda process: os.kill(process.pid, signal.SIGINT), "watch")
 
 
 def done(stage: Stage) -> Iterator[int]:
-    yield stage.run("healthy", "status")
-    yield stage.run("healthy", "pause", "--no-wait")
-    yield stage.run("healthy", "resume", "--no-wait")
+    service = stage.service("done", HEALTHY)
+    yield code_of(service, "status")
+    yield code_of(service, "pause", "--no-wait")
+    yield code_of(service, "resume", "--no-wait")
 
 
 def failed(stage: Stage) -> Iterator[int]:
-    yield stage.elsewhere(lambda at: at["cluster"].update(server="https://127.0.0.1:1"), "status")
-    yield stage.with_fault("GET 500", "healthy", "status")
+    service = stage.service("failed", HEALTHY)
+    yield elsewhere(service, lambda at: at["cluster"].update(server="https://127.0.0.1:1"), "status")
+    yield stage.with_fault("GET 500", service, "status")
 
 
 def denied(stage: Stage) -> Iterator[int]:
-    yield stage.elsewhere(lambda at: at["user"].update(token="another"), "status")
-    yield stage.with_fault("PATCH 403", "healthy", "pause")
+    service = stage.service("denied", HEALTHY)
+    yield elsewhere(service, lambda at: at["user"].update(token="another"), "status")
+    yield stage.with_fault("PATCH 403", service, "pause")
 
 
 def usage(stage: Stage) -> Iterator[int]:
-    yield stage.run("healthy", "status", "--nothing-of-ours")
-    yield stage.run("healthy", "status", "-f", "missing.yaml")
+    service = stage.service("usage", HEALTHY)
+    yield code_of(service, "status", "--nothing-of-ours")
+    yield code_of(service, "status", "-f", "missing.yaml")
 
 
 def missing(stage: Stage) -> Iterator[int]:
-    yield stage.run("healthy", "status", "nowhere")
+    yield code_of(stage.service("missing", HEALTHY), "status", "nowhere")
 
 
 def refused(stage: Stage) -> Iterator[int]:
-    yield stage.run("healthy", "undo")
-    yield stage.run("healthy", "abort")
+    service = stage.service("refused", HEALTHY)
+    yield code_of(service, "undo")
+    yield code_of(service, "abort")
 
 
 def unobserved(stage: Stage) -> Iterator[int]:
     """No one can know whether it was made: its answer is lost."""
-    yield stage.with_fault("PATCH 504", "healthy", "restart", "--no-wait")
+    yield stage.with_fault("PATCH 504", stage.service("unobserved", HEALTHY), "restart", "--no-wait")
 
 
 STORIES: dict[str, Callable[[Stage], Iterator[int]]] = {
@@ -187,8 +207,9 @@ def test_every_code_that_a_process_shows_is_in_the_table() -> None:
 @pytest.mark.soak
 def test_soak_of_a_change_that_no_controller_acts_on(stage: Stage) -> None:
     """Half a minute, for real."""
+    service = stage.service("frozen", RUNS)
     stage.sandbox.cluster.freeze()
     try:
-        assert stage.run("runs", "pause") == 9
+        assert code_of(service, "pause") == 9
     finally:
         stage.sandbox.cluster.thaw()
