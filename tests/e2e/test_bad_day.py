@@ -32,7 +32,7 @@ def test_a_release_gets_over_a_bad_day(tmp_path: Path) -> None:
         kubeconfig = tmp_path / "kubeconfig"
         running.write_kubeconfig(kubeconfig, "companyos")
         shell = Shell(tmp_path, kubeconfig)
-        assert shell.run("apply", "v1.0.0", "-q").returncode == 0
+        shell.begin("apply", "v1.0.0", "-q")
         running.control.switch(*map(parse_fault, RULES))
         ran = shell.run("deploy", "v1.1.0")
         assert ran.returncode == 0, ran

@@ -88,8 +88,7 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
             config = f"{HEAD.replace('companyos-api', name)}steps: [{step}]\n{TAIL}"
             (top / name / "canary.yaml").write_text(config)
             shells[name] = Shell(top / name, sandbox.kubeconfig)
-            ran = shells[name].run("apply", "v1.0.0")
-            assert ran.returncode == 0, ran
+            shells[name].begin("apply", "v1.0.0")
         yield Runner(shells, stubs)
     finally:
         stop(sandbox)
@@ -105,7 +104,7 @@ def test_every_sample_does_what_the_page_says(runner: Runner, sample: Sample) ->
     runner.values = {"github.sha": version, "github.event.head_commit.message": MESSAGE}
     ends = []
     if folder == "gate":
-        runner.shells[folder].run("abort")
+        runner.shells[folder].inside("abort")
     for step in steps(sample):
         if step.cancelled:
             continue
@@ -125,19 +124,19 @@ def test_every_sample_does_what_the_page_says(runner: Runner, sample: Sample) ->
 def cancel(runner: Runner, step: Step, folder: str, version: str) -> None:
     """What runs when a job is cancelled stops the version in progress."""
     shell = runner.shells[folder]
-    shell.run("abort")  # what the one before has left
-    assert shell.run("deploy", version, "--no-wait").returncode == 0
+    shell.inside("abort")  # what the one before has left
+    shell.begin("deploy", version, "--no-wait")
     ran = runner.run(step, folder, {})
     assert ran.returncode == 0, ran
-    status = shell.run("status")
+    status = shell.inside("status")
     assert status.returncode == 3 or version not in status.stdout, "put back where it was not seen yet"
 
 
 @pytest.mark.slow
 def test_a_script_that_is_cancelled_stops_the_version_on_its_way(runner: Runner) -> None:
     shell = runner.shells["gate"]
-    shell.run("abort")
-    assert shell.run("deploy", "v2.99.0", "--no-wait").returncode == 0
+    shell.inside("abort")
+    shell.begin("deploy", "v2.99.0", "--no-wait")
     path = f"{runner.stubs}:{shell.environment['PATH']}"
     process = subprocess.Popen(
         ["bash", "-e", "-c", SIGNALLED.text],
@@ -151,7 +150,7 @@ def test_a_script_that_is_cancelled_stops_the_version_on_its_way(runner: Runner)
     assert " watch gate " in process.stdout.readline()
     process.terminate()
     process.communicate(timeout=PATIENCE)
-    assert shell.run("status").returncode == 3
+    assert shell.inside("status").returncode == 3
 
 
 def dotenv(runner: Runner, folder: str) -> dict[str, str]:

@@ -26,7 +26,7 @@ def fresh(tmp_path: Path) -> Iterator[Shell]:
     sandbox = start(tmp_path)
     shell = Shell(tmp_path, sandbox.kubeconfig)
     try:
-        assert shell.run("apply", "v1.0.0").returncode == 0
+        shell.begin("apply", "v1.0.0")
         yield shell
     finally:
         stop(sandbox)

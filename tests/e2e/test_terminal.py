@@ -16,10 +16,9 @@ from tests.e2e.terminal import Terminal
 @pytest.fixture(scope="module")
 def waiting(shell: Shell) -> Iterator[Shell]:
     """A version waits for a person at 50 %."""
-    ran = shell.run("deploy", "v1.5.0", "--until", "paused", "-q")
-    assert ran.returncode == 0, ran
+    shell.begin("deploy", "v1.5.0", "--until", "paused", "-q")
     yield shell
-    assert shell.run("undo", "-q").returncode == 0
+    shell.begin("undo", "-q")
 
 
 def waits(text: str) -> bool:
@@ -107,7 +106,7 @@ def test_a_key_asks_and_any_other_key_takes_it_back(waiting: Shell) -> None:
     terminal.press("q")
     assert terminal.end() == 130
     assert "no longer watching" in terminal.text
-    assert waiting.run("status", "-q").returncode == 8
+    assert waiting.inside("status", "-q").returncode == 8
 
 
 def test_the_terminal_is_as_it_was_before(waiting: Shell) -> None:
@@ -160,4 +159,4 @@ def test_what_is_pasted_changes_nothing(waiting: Shell) -> None:
     assert "yes, do it" not in terminal.raw
     terminal.press("\x1b[B" * 50 + "q")
     assert terminal.end() == 130
-    assert waiting.run("status", "-q").returncode == 8
+    assert waiting.inside("status", "-q").returncode == 8
