@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
 
 from companyos_canary.cluster.errors import error_of
 from companyos_canary.cluster.kinds import Selection
@@ -15,27 +14,46 @@ from companyos_canary.model.shape import readable
 Pause = Callable[[threading.Event, float], object]  # waits so long, or until the event is set
 
 
-class ObjectSource(Protocol):
-    """Objects that are kept up to date until `close`. `synced`: they are known; `stopped`: they
+class ObjectSource:
+    """Objects that are kept up to date on a daemon thread until `close`. `synced`: they are known; `stopped`: they
     will not be; `stale_since`: since when there is no connection, `trouble`: why, `failed_at`: when that was
-    found."""
+    found. `changed` is called on that thread after every step that brought something new."""
 
-    synced: bool
-    stale_since: datetime | None
-    stopped: CanaryError | None
-    trouble: CanaryError | None
-    failed_at: datetime | None
+    def __init__(
+        self, transport: Transport, name: str, changed: Callable[[], None], now: Callable[[], datetime], pause: Pause
+    ) -> None:
+        self._transport = transport
+        self._changed = changed
+        self._now = now
+        self._pause = pause
+        self._closed = threading.Event()
+        self.synced = False
+        self.stale_since: datetime | None = None
+        self.stopped: CanaryError | None = None
+        self.trouble: CanaryError | None = None
+        self.failed_at: datetime | None = None
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
-    def objects(self) -> list[Json]: ...
+    def start(self) -> None:
+        self._thread.start()
 
-    def close(self) -> None: ...
+    def objects(self) -> list[Json]:
+        raise NotImplementedError
 
-    def join(self, timeout: float) -> None: ...
+    def close(self) -> None:
+        """Ends the thread soon."""
+        self._closed.set()
+
+    def join(self, timeout: float) -> None:
+        if self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        raise NotImplementedError
 
 
-class Watcher:
-    """Drives a reflector on a daemon thread; `changed` is called on that thread after every step
-    that brought something new."""
+class Watcher(ObjectSource):
+    """Drives a reflector."""
 
     def __init__(
         self,
@@ -46,39 +64,21 @@ class Watcher:
         now: Callable[[], datetime],
         pause: Pause = threading.Event.wait,
     ) -> None:
-        self._transport = transport
-        self._pause = pause
+        super().__init__(transport, f"watch-{reflector.selection.kind.plural}", changed, now, pause)
         self._reflector = reflector
-        self._changed = changed
-        self._now = now
-        self._closed = threading.Event()
         self._lock = threading.Lock()
         self._stream: Stream | None = None
-        self.synced = False
-        self.stale_since: datetime | None = None
-        self.stopped: CanaryError | None = None
-        self.trouble: CanaryError | None = None
-        self.failed_at: datetime | None = None
-        name = f"watch-{reflector.selection.kind.plural}"
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
 
     def objects(self) -> list[Json]:
         with self._lock:
             return list(self._reflector.objects.values())
 
     def close(self) -> None:
-        """Ends the thread soon: a blocked read at once, a request when it is answered."""
-        self._closed.set()
+        """A blocked read ends at once, a request when it is answered."""
+        super().close()
         with self._lock:
             if self._stream:
                 self._stream.close()
-
-    def join(self, timeout: float) -> None:
-        if self._thread is not threading.current_thread():
-            self._thread.join(timeout)
 
     def _run(self) -> None:
         try:
@@ -150,8 +150,8 @@ class Watcher:
 POLL_SECONDS = 2.0
 
 
-class Poller:
-    """Reads one object by name every two seconds; a `cluster.watcher.Source`."""
+class Poller(ObjectSource):
+    """Reads one object by name every two seconds."""
 
     def __init__(
         self,
@@ -161,37 +161,17 @@ class Poller:
         changed: Callable[[], None],
         *,
         now: Callable[[], datetime],
-        pause: Pause = threading.Event.wait,
+        pause: Pause,
     ) -> None:
-        self._pause = pause
-        self._transport = transport
+        super().__init__(transport, "poll", changed, now, pause)
         path = selection.request().path
         self._request, self._kind = Request("GET", f"{path}/{name}"), selection.kind.kind
-        self._changed = changed
-        self._now = now
-        self._closed = threading.Event()
         self._object: Json | None = None
         self._heard = now()
         self._refusals = 0
-        self.synced = False
-        self.stale_since: datetime | None = None
-        self.stopped: CanaryError | None = None
-        self.trouble: CanaryError | None = None
-        self.failed_at: datetime | None = None
-        self._thread = threading.Thread(target=self._run, name="poll", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
 
     def objects(self) -> list[Json]:
         return [self._object] if self._object else []
-
-    def close(self) -> None:
-        self._closed.set()
-
-    def join(self, timeout: float) -> None:
-        if self._thread is not threading.current_thread():
-            self._thread.join(timeout)
 
     def _run(self) -> None:
         while not self._closed.is_set() and self.stopped is None:
