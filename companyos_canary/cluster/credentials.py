@@ -6,9 +6,9 @@ for the rest.
 """
 
 import base64
-import math
+import json
 import os
-import time
+import warnings
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,8 +26,6 @@ from companyos_canary.model.place import NOBODY, Identity
 
 if TYPE_CHECKING:
     from companyos_canary.cluster.library import Plugin
-import json
-import re
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 IN_CLUSTER = "in-cluster"
@@ -41,8 +39,6 @@ class Connection(Struct, frozen=True):
     transport: KubernetesTransport
     namespace: str
     context: str
-    server: str
-    user: str
 
 
 def open_transport(
@@ -63,9 +59,7 @@ def open_transport(
         transport = _transport(files, entry, environ, timeout)
         transport.nameless = _nameless(entry)
         transport.otherwise(_Rewritten(files, entry, environ, timeout, identity))
-        return Connection(
-            transport, entry.namespace, entry.context, without_password(transport.server), entry.user.name
-        )
+        return Connection(transport, entry.namespace, entry.context)
     if environ.get("KUBERNETES_SERVICE_HOST") and not (context or identity.user or identity.cluster):
         return _in_cluster(environ, service_account, timeout, identity)
     raise ConfigError(
@@ -114,18 +108,17 @@ def _transport(files: list[str], entry: Entry, environ: Mapping[str, str], timeo
         raise entry.unusable(error) from error
     renew = plugin.renew if plugin else lambda: False
     transport = KubernetesTransport(connections, authorize, renew=renew, timeout=timeout, headers=headers)
-    transport.expires = _ends(entry.user, certificate, plugin)
+    if not plugin:  # what a plugin gives is renewed
+        transport.ends = lambda: _ends(entry.user, certificate)
     return transport
 
 
-def _ends(user: Block, certificate: bytes, plugin: "Plugin | None") -> datetime | None:
-    """When the first of the credentials that are sent ends, as far as they say so; what a plugin gives is renewed."""
-    if plugin:
-        return None
+def _ends(user: Block, certificate: bytes) -> datetime | None:
+    """When the first of the credentials that are sent ends, as far as they say so."""
     fields = user.fields
     token = str(fields.get("token") or _id_token(user))
     if path := fields.get("tokenFile"):
-        token = lasting(user.folder / path).decode()
+        token = _token(user.folder / path)
     ends = (certificate_ends(certificate), token_ends(token.strip()))
     return min((at for at in ends if at), default=None)
 
@@ -233,18 +226,13 @@ def _id_token(user: Block) -> str:
         how = f"`{successor}` takes its place as an `exec` plugin: log in with it again" if successor else _AGAIN
         raise Unauthenticated(f"user `{user.name}` logs in with the auth-provider `{name}`, which is gone", hint=how)
     token = str(settings.get("id-token") or "").strip()
-    if token and _expires(token) > time.time():
+    ends = token_ends(token)  # where it cannot be read the server will say
+    if token and (ends is None or ends > datetime.now(UTC)):
         return token
     if settings.get("refresh-token"):
         return ""
     what = "has expired" if token else "is not there"
     raise Unauthenticated(f"the id-token of user `{user.name}` {what}", hint=_AGAIN)
-
-
-def _expires(token: str) -> float:
-    """The `exp` of a JWT; without an end where it cannot be read: the server will say."""
-    ends = token_ends(token)
-    return ends.timestamp() if ends else math.inf
 
 
 def _sendable(authorize: Callable[[], str], user: str) -> Callable[[], str]:
@@ -307,30 +295,18 @@ def _in_cluster(environ: Mapping[str, str], folder: Path, timeout: float, identi
     user = as_said(Block("service account", {"tokenFile": str(token)}, folder), identity)
     authorize = _sendable(_authorizer(user, None), user.name)
     transport = KubernetesTransport(connections, authorize, timeout=timeout, headers=_impersonation(user))
-    return Connection(transport, namespace or "default", IN_CLUSTER, server, "")
-
-
-_PEM = rb"(?s)-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----"
-_UTC_TIME, _GENERALIZED, _VERSION = 0x17, 0x18, 0xA0
+    return Connection(transport, namespace or "default", IN_CLUSTER)
 
 
 def certificate_ends(pem: bytes) -> datetime | None:
     """The notAfter of the first certificate (X.509 in PEM, RFC 5280 §4.1); None where it cannot be read: the server
     will say."""
-    found = re.search(_PEM, pem)
+    from cryptography.x509 import load_pem_x509_certificate  # noqa: PLC0415 - 40 ms, only for `doctor`
+
     try:
-        der = base64.b64decode(b"".join(found[1].split())) if found else b""
-        at, _ = _inside(der, 0)  # Certificate
-        at, _ = _inside(der, at)  # TBSCertificate
-        if der[at] == _VERSION:
-            at = _behind(der, at)
-        for _ in ("serialNumber", "signature", "issuer"):
-            at = _behind(der, at)
-        at, _ = _inside(der, at)  # Validity
-        at = _behind(der, at)  # notBefore
-        begin, end = _inside(der, at)
-        return _moment(der[at], der[begin:end].decode())
-    except (ValueError, IndexError):
+        with warnings.catch_warnings(action="ignore"):
+            return load_pem_x509_certificate(pem).not_valid_after_utc
+    except ValueError:
         return None
 
 
@@ -342,25 +318,3 @@ def token_ends(token: str) -> datetime | None:
         return datetime.fromtimestamp(ends, UTC)
     except (ValueError, KeyError, IndexError, TypeError, OverflowError, OSError):
         return None
-
-
-def _inside(der: bytes, at: int) -> tuple[int, int]:
-    """Where the content of the value at a place begins and ends."""
-    length, at = der[at + 1], at + 2
-    if length & 0x80:
-        size = length & 0x7F
-        length, at = int.from_bytes(der[at : at + size], "big"), at + size
-    return at, at + length
-
-
-def _behind(der: bytes, at: int) -> int:
-    return _inside(der, at)[1]
-
-
-def _moment(tag: int, text: str) -> datetime:
-    if tag == _GENERALIZED:
-        return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
-    if tag == _UTC_TIME:
-        century = "20" if int(text[:2]) < 50 else "19"
-        return datetime.strptime(century + text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
-    raise ValueError(tag)

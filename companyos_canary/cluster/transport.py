@@ -32,8 +32,8 @@ class KubernetesTransport:
     raise Unauthenticated; after a 401 or a certificate that is not trusted, which is before anything
     was done, `renew` may get other credentials (True: try again, once). `timeout` (seconds) is the most
     a whole answer may take, and a connection; `headers` go with every request. Reads that broke or got
-    Retry-After are sent again, changes never. `nameless`: why they carry no credentials. `expires`: when
-    these end, None if that is not known or they are renewed. `requests` counts what was sent."""
+    Retry-After are sent again, changes never. `nameless`: why they carry no credentials. `ends` says
+    when these do, None if that is not known or they are renewed. `requests` counts what was sent."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class KubernetesTransport:
     ) -> None:
         self.server = connections.server
         self.nameless = ""
-        self.expires: datetime | None = None
+        self.ends: Callable[[], datetime | None] = lambda: None
         self.requests = 0
         self._connections = connections
         self._authorize = authorize
@@ -128,6 +128,11 @@ class KubernetesTransport:
         have got them."""
         with self._renewing:
             return self._connections is not before or self._renew()
+
+    @property
+    def expires(self) -> datetime | None:
+        """When the credentials end. Raises Unauthenticated where they cannot be read."""
+        return self.ends()
 
     def close(self) -> None:
         self._connections.close()

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,9 @@ def authorization(connection: Connection) -> str:
     return connection.transport._authorize()  # the header that every request will carry
 
 
-def test_the_context_names_namespace_server_and_user(tmp_path: Path, made: Any) -> None:
+def test_the_context_names_namespace_and_server(tmp_path: Path, made: Any) -> None:
     got = made(written(tmp_path, config()))
-    assert (got.context, got.namespace, got.server, got.user) == ("prod", "shop", "http://one", "jane")
+    assert (got.context, got.namespace, got.transport.server) == ("prod", "shop", "http://one")
     assert made(written(tmp_path, config()), "dev").namespace == "default"
 
 
@@ -76,8 +77,8 @@ def test_the_kubeconfig_of_the_environment_and_of_the_home_are_found(tmp_path: P
     (home / ".kube").mkdir(parents=True)
     written(home / ".kube", config(server="http://home"))
     env = written(tmp_path, config(server="http://env"))
-    assert made(environ={"HOME": str(home)}).server == "http://home"
-    assert made(environ={"HOME": str(home), "KUBECONFIG": str(env)}).server == "http://env"
+    assert made(environ={"HOME": str(home)}).transport.server == "http://home"
+    assert made(environ={"HOME": str(home), "KUBECONFIG": str(env)}).transport.server == "http://env"
 
 
 def test_of_several_files_the_first_current_context_wins_as_in_kubectl(tmp_path: Path, made: Any) -> None:
@@ -89,7 +90,7 @@ def test_of_several_files_the_first_current_context_wins_as_in_kubectl(tmp_path:
     environ = {"KUBECONFIG": os.pathsep.join([str(tmp_path / "missing"), str(one), str(two)])}
     assert made(environ=environ).context == "prod"
     got = made(environ=environ, context="only-two")
-    assert (got.context, got.server) == ("only-two", "http://one")
+    assert (got.context, got.transport.server) == ("only-two", "http://one")
 
 
 def test_a_token_is_sent(tmp_path: Path, made: Any) -> None:
@@ -148,6 +149,21 @@ def test_an_auth_provider_gives_its_token(tmp_path: Path, made: Any) -> None:
     token = f"a.{claims}.c"
     user = {"auth-provider": {"name": "oidc", "config": {"id-token": token}}}
     assert authorization(made(written(tmp_path, config(user)))) == f"Bearer {token}"
+
+
+def test_the_transport_knows_when_what_it_sends_ends(tmp_path: Path, made: Any) -> None:
+    claims = base64.urlsafe_b64encode(b'{"exp": 4102444800}').decode().rstrip("=")
+    (tmp_path / "token").write_text(f"a.{claims}.c\n")
+    pem, key = (base64.b64encode(part).decode() for part in certificate())  # for a day
+    ends = {
+        "a file": {"tokenFile": "token"},
+        "both": {"token": f"a.{claims}.c", "client-certificate-data": pem, "client-key-data": key},
+        "neither": {"token": "opaque"},
+    }
+    found = {name: made(written(tmp_path, config(user))).transport.expires for name, user in ends.items()}
+    assert found["a file"] == datetime(2100, 1, 1, tzinfo=UTC)
+    assert found["both"] < datetime.now(UTC) + timedelta(days=2)
+    assert found["neither"] is None
 
 
 def test_an_auth_provider_that_cannot_be_used_is_told(tmp_path: Path, made: Any) -> None:
@@ -345,7 +361,7 @@ def test_inside_a_pod_the_service_account_is_used(tmp_path: Path, made: Any) -> 
         written(tmp_path, text, name)
     environ = {"HOME": "/nonexistent", "KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
     got = made(environ=environ, service_account=tmp_path)
-    assert (got.context, got.namespace, got.server) == ("in-cluster", "shop", "https://10.0.0.1:443")
+    assert (got.context, got.namespace, got.transport.server) == ("in-cluster", "shop", "https://10.0.0.1:443")
     assert authorization(got) == "Bearer sa"
     with pytest.raises(ConfigError, match="service account cannot be used"):
         made(environ=environ, service_account=tmp_path / "none")
