@@ -281,12 +281,15 @@ class Cluster:
 
     def resources(self, api_version: str) -> tuple[str, ...]:
         """The plurals that the server knows of a group version; none if it does not know it."""
+        return tuple(str(r.get("name")) for r in self._resources(api_version))
+
+    def _resources(self, api_version: str) -> list[Json]:
         path = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         try:
             found = self.send(self._get(path)).get("resources") or []
         except NotFound:
-            return ()
-        return tuple(str(r.get("name")) for r in found if isinstance(r, dict))
+            return []
+        return [r for r in found if isinstance(r, dict)]
 
     def schemas(self, api_version: str) -> dict[str, Json]:
         """The OpenAPI schema of each kind of a group version, by kind; none where the server does not tell them."""
@@ -388,12 +391,7 @@ class Cluster:
 
     def _discovered(self, obj: Mapping[str, Any]) -> Kind:
         api_version, name = str(obj.get("apiVersion", "")), str(obj.get("kind", ""))
-        path = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
-        try:
-            resources = self.send(self._get(path)).get("resources") or []
-        except NotFound:
-            resources = []
-        for r in resources:
+        for r in self._resources(api_version):
             if r.get("kind") == name and "/" not in r.get("name", "/"):
                 return Kind(api_version, name, r["name"], bool(r.get("namespaced")))
         raise Invalid(f"the cluster does not know the kind `{name}` of `{api_version}`")

@@ -70,14 +70,12 @@ class WatchFeed:
         name: str,
         *,
         now: Callable[[], datetime],
-        events: bool = True,
         chance: Callable[[], float] = random.random,
         pause: Pause = threading.Event.wait,
     ) -> None:
         self._cluster = cluster
         self._name = name
         self._now = now
-        self._with_events = events
         self._chance = chance
         self._pause = pause
         self._sources: dict[Kind, ObjectSource] = {}
@@ -106,7 +104,7 @@ class WatchFeed:
 
     def snapshot(self) -> Snapshot | None:
         self._shown = self._snapshot()
-        if self._shown is not None and self._with_events:
+        if self._shown is not None:
             self._listen(self._shown)
         return self._shown
 
@@ -193,7 +191,7 @@ class WatchFeed:
             source = self._sources.get(DEPLOYMENT)
             if source is None or not (source.synced or source.stopped):
                 return
-        for part in kinds.parts(rollout, events=self._with_events):
+        for part in kinds.parts(rollout):
             self._watch(part)
         self._complete = True
 
@@ -249,7 +247,7 @@ class WatchFeed:
         found = kinds.assemble(rollout, self._objects, notes=notes, stale_since=self.stale_since, forbidden=forbidden)
         words = [o for source in self._words.values() for o in source.objects()]
         now = self._now()
-        read = any(s.synced or s.stopped for s in self._words.values()) or not self._with_events
+        read = any(s.synced or s.stopped for s in self._words.values())
         unread = not read and told_by_events(found, now) is not None
         return with_pod_events(without_a_verdict(found) if unread else found, words, now)
 

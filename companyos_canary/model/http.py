@@ -50,9 +50,9 @@ class Request(Struct, frozen=True):
         path = quote(self.path, safe="/:@!$&'()*+,;=~")
         return f"{path}?{urlencode(self.query)}" if self.query else path
 
-    def parameter(self, name: str, default: str = "") -> str:
-        """The first value of a query parameter."""
-        return next((value for key, value in self.query if key == name), default)
+    def parameter(self, name: str) -> str:
+        """The first value of a query parameter; empty without one."""
+        return next((value for key, value in self.query if key == name), "")
 
     def header(self, name: str, default: str = "") -> str:
         """A header by name, whatever its case."""
