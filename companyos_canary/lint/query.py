@@ -352,8 +352,6 @@ def _scaled(operator: str, left: Possible, right: Possible) -> tuple[_Unit, _Uni
         return (left.unit or right.unit), (left.buckets or right.buckets)
     factor = right.low if right.low == right.high else left.low if left.low == left.high else math.nan
     timed = left if left.unit else right
-    if operator == "/" and left.unit and right.unit:
-        return "", ""
     if operator == "/" and right.unit:
         return "", ""
     if {left.kind, right.kind} == {"vector", "scalar"} and timed.unit and factor != 1:
