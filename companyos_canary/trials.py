@@ -128,6 +128,7 @@ class _Side:
 
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+_HISTORY = 300.0  # seconds in which only the stable version has served
 _READY = 1.0  # seconds from the first traffic at a weight to its analysis
 
 
@@ -159,10 +160,10 @@ def resolved(spec: Mapping[str, Any]) -> dict[str, Any]:
 _KINDS: Mapping[str, Literal["rolled-back", "held"]] = {"Inconclusive": "held"}
 
 
-def release(steps: Sequence[PlayedStep], load: Load, seed: int | str, *, history: float = 300.0) -> PlayedRelease:
+def release(steps: Sequence[PlayedStep], load: Load, seed: int | str) -> PlayedRelease:
     """Plays one. Times are those of the controller: whole seconds, an interval after a measurement."""
     share = 0.0
-    counters = Counters(load, Random(seed), lambda _: share, history)
+    counters = Counters(load, Random(seed), lambda _: share, _HISTORY)
     clock = 0.0
     for index, step in enumerate(steps):
         counters.until(clock)
@@ -273,7 +274,7 @@ def chance(times: float, outcomes: Sequence[PlayedRelease]) -> Chance:
     )
 
 
-def load_of(rate: float, errors: float, *, burst: int = 1, undecided: float = 0.0001) -> Load:
+def load_of(rate: float, errors: float, burst: int) -> Load:
     """Traffic of both versions alike."""
-    behaviour = Behaviour(errors, undecided=undecided, clumps=burst)
+    behaviour = Behaviour(errors, clumps=burst)
     return Load(rate, behaviour, behaviour)

@@ -154,7 +154,7 @@ def _load(session: base.Session, asked: "PlannedRule", rps: float | None, errors
 
     clumps = max(1, round(asked.burst))
     if rps is not None and errors is not None:
-        return load_of(rps, errors, burst=clumps), ""
+        return load_of(rps, errors, clumps), ""
     from companyos_canary.actions.traffic import traffic
 
     try:

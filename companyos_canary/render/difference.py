@@ -241,16 +241,13 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def keep_live_image(wanted: Mapping[str, Any], live: Mapping[str, Any], container: str | None = None) -> dict[str, Any]:
-    """The wanted Rollout with the live image in the named container (default: the first), so that
-    `apply` without a version ships none. Unchanged where the live one has no such container."""
+def keep_live_image(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
+    """The wanted Rollout with the live image in its first container, so that `apply` without a
+    version ships none. Unchanged where the live one has no such container."""
     result = deepcopy(dict(wanted))
-    ours = _containers(result)
     images = {c.get("name"): c.get("image") for c in _containers(live)}
-    for index, item in enumerate(ours):
-        name = item.get("name")
-        if name == container or (container is None and index == 0):
-            item["image"] = images.get(name) or item.get("image")
+    for ours in _containers(result)[:1]:
+        ours["image"] = images.get(ours.get("name")) or ours.get("image")
     return result
 
 

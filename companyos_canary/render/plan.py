@@ -14,6 +14,7 @@ from companyos_canary.argo.replicas import limits, target
 from companyos_canary.argo.steps import scale_of
 from companyos_canary.model.outcome import Chance, PlannedStep, Warned
 from companyos_canary.model.quantity import format_duration, parse_duration, percent_of
+from companyos_canary.model.rollout import Step
 from companyos_canary.render.evidence import NAMES, at_least, boundaries
 from companyos_canary.render.questions import guard
 from companyos_canary.render.steps import SECOND
@@ -106,27 +107,21 @@ def _step(
                 metrics += resolved({"args": args, "metrics": [metric]})["metrics"]
             else:
                 left_out.add(metric["name"])
-    pauses = [s["pause"] or {} for s in group if "pause" in s]
+    pauses = [Step.from_object(s) for s in group if "pause" in s]
     return RuleStep(
         weight=weight,
         percent=asked,
         share=share,
         pods=pods,
         spec={"metrics": metrics} if metrics else None,
-        pause=sum((parse_duration(_seconds(p["duration"])) for p in pauses if p.get("duration")), timedelta()),
-        waits_for_a_person=any(not p.get("duration") for p in pauses),
+        pause=sum((p.duration for p in pauses if p.duration is not None), timedelta()),
+        waits_for_a_person=any(p.duration is None for p in pauses),
     )
-
-
-def _seconds(given: str | int) -> str:
-    text = str(given)
-    return f"{text}s" if text.isdecimal() else text
 
 
 def is_ours(metric: Mapping[str, Any]) -> bool:
     """It asks about requests, latencies or decisions by the names that the simulated pods have."""
-    query = ((metric.get("provider") or {}).get("prometheus") or {}).get("query") or ""
-    return metric["name"] in NAMES and any(n in query for n in (REQUESTS, BUCKETS, DECISIONS))
+    return metric["name"] in NAMES and any(n in _query(metric) for n in (REQUESTS, BUCKETS, DECISIONS))
 
 
 def _share(canary: Mapping[str, Any], weight: float, replicas: int | None) -> tuple[float, int | None]:
@@ -263,27 +258,24 @@ def _slow(load: Load, steps: Sequence[PlannedStep], chances: Sequence[Chance]) -
     if double is None or double.rolled_back >= _RARELY or not judged or not load.stable.errors or not load.rate:
         return
     first = judged[0].share
-    now = evidence_after(load.rate, load.stable.errors, first / 100, 2)
+    now = _sure_of_double(load.rate, load.stable.errors, first / 100)
     more = next((w for w in (25.0, 50.0) if w > 1.5 * first), None)
     better = ""
     if more:
-        then = evidence_after(load.rate, load.stable.errors, more / 100, 2)
+        then = _sure_of_double(load.rate, load.stable.errors, more / 100)
         better = f", and {format_duration(_minutes(then))} at {more:.0f} %: a larger weight or a longer analysis helps"
     yield Warned(
         "slow", f"twice the errors are sure after about {format_duration(_minutes(now))} at {first:.0f} %{better}"
     )
 
 
-def evidence_after(rate: float, errors: float, weight: float, times: float) -> timedelta:
-    """How long errors that are so many times as frequent take to be sure: as many as ln(1/alpha) over the
-    divergence of the canary's part in them (a share of 1 each for `weight`)."""
-
-    def theta(r: float) -> float:
-        return r * weight / (r * weight + 1 - weight)
-
-    own, equal = theta(times), theta(1)
-    divergence = own * math.log(own / equal) + (1 - own) * math.log((1 - own) / (1 - equal))
-    needed = math.log(1 / _ALPHA) / divergence / (errors * (weight * times + 1 - weight))
+def _sure_of_double(rate: float, errors: float, weight: float) -> timedelta:
+    """How long errors that are twice as frequent take to be sure: as many as ln(1/alpha) over the divergence of the
+    canary's part in them from its `weight`, a share of 1."""
+    all_ = 1 + weight  # of the stable version's
+    own = 2 * weight / all_
+    divergence = own * math.log(own / weight) + (1 - own) * math.log((1 - own) / (1 - weight))
+    needed = math.log(1 / _ALPHA) / divergence / (errors * all_)
     return timedelta(seconds=needed / rate)
 
 

@@ -183,31 +183,31 @@ def ignored_by_argocd(settings: Settings) -> list[Json]:
     found: list[Json] = [{"kind": "Service", "name": name, "jsonPointers": pointers} for name in names]
     if traffic is None:
         return found
-    group, kind, expressions = _ignored(settings, traffic)
-    if expressions:
+    if expressions := _written_expressions(settings, traffic):
+        api, kind = ROUTE_KINDS_OF[traffic.router]
+        group = api.partition("/")[0]
         found.append({"group": group, "kind": kind, "name": traffic.route, "jqPathExpressions": expressions})
     return found
 
 
-def _ignored(settings: Settings, traffic: TrafficSettings) -> tuple[str, str, list[str]]:
-    named = f'select(.name == "{header_route(settings)}")' if traffic.header else ""
+def _written_expressions(settings: Settings, traffic: TrafficSettings) -> list[str]:
+    """What the controller writes in the object of the router."""
+    name = header_route(settings)
     match traffic.router:
         case "gateway":
-            weights = ".spec.rules[].backendRefs[].weight"
-            header = [f".spec.rules[] | {named}"] if named else []
-            return "gateway.networking.k8s.io", "HTTPRoute", [weights, *header]
+            header = [f'.spec.rules[] | select(.name == "{name}")']
+            return [".spec.rules[].backendRefs[].weight", *(header if traffic.header else [])]
         case "istio":
-            header = [f".spec.http[] | {named}"] if named else []
-            return "networking.istio.io", "VirtualService", [".spec.http[].route[].weight", *header]
+            header = [f'.spec.http[] | select(.name == "{name}")']
+            return [".spec.http[].route[].weight", *(header if traffic.header else [])]
         case "alb":
             keys = [f"{_ALB}/actions.{settings.rollout}", "rollouts.argoproj.io/managed-alb-annotations"]
-            keys += [f"{_ALB}/{kind}.{header_route(settings)}" for kind in ("actions", "conditions") if traffic.header]
-            leads = f'.spec.rules[].http.paths[] | select(.backend.service.name == "{header_route(settings)}")'
-            header = [leads] if traffic.header else []
-            return "networking.k8s.io", "Ingress", [*(f'.metadata.annotations["{key}"]' for key in keys), *header]
+            keys += [f"{_ALB}/{kind}.{name}" for kind in ("actions", "conditions") if traffic.header]
+            header = [f'.spec.rules[].http.paths[] | select(.backend.service.name == "{name}")']
+            return [*(f'.metadata.annotations["{key}"]' for key in keys), *(header if traffic.header else [])]
         case "traefik":
-            return "traefik.io", "TraefikService", [".spec.weighted.services[].weight"]
-    return "", "", []  # nginx: the controller writes an Ingress of its own
+            return [".spec.weighted.services[].weight"]
+    return []  # nginx: the controller writes an Ingress of its own
 
 
 _ALB = "alb.ingress.kubernetes.io"
