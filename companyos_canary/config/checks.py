@@ -5,8 +5,6 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Literal
 
-from msgspec.structs import replace
-
 from companyos_canary.config.document import ALLOWED, AnalysisDocument, Document, MetricDocument, StepDocument, key_of
 from companyos_canary.config.settings import (
     MANUAL,
@@ -58,6 +56,21 @@ class Checker:
         value: timedelta = self.unit(path, parsed_duration, text)
         self.that(not value % timedelta(seconds=1), path)
         return value
+
+    def seconds_if_any(self, path: FieldPath, text: str | None) -> timedelta | None:
+        return None if text is None else self.seconds(path, text)
+
+    def pause(self, path: FieldPath, text: str) -> timedelta | Literal["manual"]:
+        """How long it waits, or that it waits for a person."""
+        return MANUAL if text == MANUAL else self.seconds(path, text)
+
+    def analysis(self, path: FieldPath, text: str | None) -> timedelta | None:
+        """How long an analysis lasts, if there is one."""
+        if text is None:
+            return None
+        length: timedelta = self.unit(path, parsed_duration, text)
+        self.that(length >= SHORTEST_ANALYSIS, path)
+        return length
 
     def address(self, path: FieldPath, text: str, *, or_auto: bool = False) -> str:
         self.that(re.fullmatch(_ADDRESS, text) or (or_auto and text == "auto"), path)
@@ -240,25 +253,15 @@ def _steps(
         judged = document.analysis is not None or document.pause is not None
         neither = "neither `analysis` nor `pause`"
         check.that(judged, path, "one or both, together with `weight`", neither)
-        found.append(replace(_step(check, path, document), pods=step_pods(check, split, document.pods, path)))
+        analysis = check.analysis((*path, "analysis"), document.analysis)
+        pause = None if document.pause is None else check.pause((*path, "pause"), document.pause)
+        pods = step_pods(check, split, document.pods, path)
+        found.append(StepSettings(document.weight, analysis, pause, pods))
     return tuple(found)
-
-
-def _step(check: Checker, path: FieldPath, document: StepDocument) -> StepSettings:
-    analysis: timedelta | None = None
-    if document.analysis is not None:
-        analysis = check.unit((*path, "analysis"), parsed_duration, document.analysis)
-        check.that(analysis and analysis >= SHORTEST_ANALYSIS, (*path, "analysis"))
-    if document.pause is None:
-        return StepSettings(document.weight, analysis)
-    if document.pause == MANUAL:
-        return StepSettings(document.weight, analysis, MANUAL)
-    return StepSettings(document.weight, analysis, check.seconds((*path, "pause"), document.pause))
 
 
 def _analysis(check: Checker, document: AnalysisDocument) -> Analysis:
     path: FieldPath = ("analysis",)
-    window = document.window
     check.that(1 <= document.min_requests <= 10**9, (*path, "min_requests"))
     check.that(1 <= document.burst <= 100, (*path, "burst"))
     warmup: timedelta = check.unit((*path, "warmup"), parse_duration, document.warmup)
@@ -266,12 +269,12 @@ def _analysis(check: Checker, document: AnalysisDocument) -> Analysis:
     scope = document.scope
     check.that(scope is None or (re.fullmatch(_SCOPE, scope) and "{{" not in scope), (*path, "scope"))
     return Analysis(
-        window=None if window is None else check.seconds((*path, "window"), window),
+        window=check.seconds_if_any((*path, "window"), document.window),
         min_requests=document.min_requests,
         no_data=document.no_data,
         scope=None if scope is None else scope.strip().removesuffix(",").rstrip(),
         by_hash=document.by_hash,
-        longest=None if document.max is None else check.seconds((*path, "max"), document.max),
+        longest=check.seconds_if_any((*path, "max"), document.max),
         burst=document.burst,
         warmup=warmup,
     )

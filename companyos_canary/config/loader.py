@@ -21,7 +21,7 @@ _QUOTED = r"`([^`]*)`"
 _T = TypeVar("_T")
 
 
-def load_settings(path: Path, environment: str | None = None, *, shown: str | None = None) -> Settings:
+def load_settings(path: Path, environment: str | None, *, shown: str | None) -> Settings:
     """The settings of a file, for an environment if one is named. Every block is checked, whichever
     is used. ConfigError for anything wrong; `shown` is the file's name in it."""
     name = shown or str(path)

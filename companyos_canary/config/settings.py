@@ -115,7 +115,6 @@ class StepSettings(Struct, frozen=True):
 
 
 Router = Literal["gateway", "istio", "alb", "traefik", "nginx"]
-ROUTERS: tuple[Router, ...] = ("gateway", "istio", "alb", "traefik", "nginx")
 HEADER_ROUTERS = ("gateway", "istio", "alb")
 
 
@@ -223,7 +222,6 @@ class Settings(Struct, frozen=True):
     image: str
     app: str
     container: str
-    schema: str = "canary/v1"
     replicas: int | None = None
     port: int = 8080
     progress_deadline: timedelta = timedelta(minutes=10)

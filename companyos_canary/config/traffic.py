@@ -2,20 +2,10 @@
 blue-green."""
 
 import re
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, get_args
 
 from companyos_canary.config.document import GUIDE_STEPS, Document, RouterDocument, TrafficDocument
-from companyos_canary.config.settings import (
-    HEADER_ROUTERS,
-    MANUAL,
-    NAME,
-    ROUTERS,
-    BlueGreenSettings,
-    Router,
-    TrafficSettings,
-    parsed_duration,
-)
+from companyos_canary.config.settings import HEADER_ROUTERS, NAME, BlueGreenSettings, Router, TrafficSettings
 from companyos_canary.config.source import FieldPath
 
 if TYPE_CHECKING:
@@ -37,7 +27,7 @@ def traffic_settings(check: "Checker", given: Router | TrafficDocument | None, r
         return None
     if isinstance(given, str):
         return TrafficSettings(router=given, route=rollout, parent=_PARENT[given])
-    named = [name for name in ROUTERS if getattr(given, name) is not None]
+    named = [name for name in get_args(Router) if getattr(given, name) is not None]
     one = "one router: `gateway`, `istio`, `alb`, `traefik` or `nginx`"
     check.that(len(named) == 1, path, one, " and ".join(f"`{n}`" for n in named) or "none")
     router = named[0]
@@ -45,10 +35,8 @@ def traffic_settings(check: "Checker", given: Router | TrafficDocument | None, r
     _fits(check, (*path, router), router, document)
     header = {name: _header(check, (*path, "header", name), value) for name, value in (given.header or {}).items()}
     check.that(not header or router in HEADER_ROUTERS, (*path, "header"), _HEADERS, f"with `{router}`")
-    path_of_pause = (*path, "header_pause")
-    check.that(header or given.header_pause is None, path_of_pause, "together with `header`", "no `header`")
-    alone = given.header_pause
-    delay = check.seconds((*path, "abort_delay"), given.abort_delay) if given.abort_delay is not None else None
+    alone, path_of_pause = given.header_pause, (*path, "header_pause")
+    check.that(header or alone is None, path_of_pause, "together with `header`", "no `header`")
     return TrafficSettings(
         router=router,
         route=check.name((*path, router, "route"), document.route or rollout, NAME),
@@ -57,9 +45,9 @@ def traffic_settings(check: "Checker", given: Router | TrafficDocument | None, r
         ingress_class=document.class_ or "",
         existing=document.existing,
         header=header,
-        header_pause=alone if alone is None or alone == MANUAL else check.seconds(path_of_pause, alone),
+        header_pause=None if alone is None else check.pause(path_of_pause, alone),
         stable_scales_down=given.stable_scales_down,
-        abort_delay=delay,
+        abort_delay=check.seconds_if_any((*path, "abort_delay"), given.abort_delay),
     )
 
 
@@ -119,9 +107,6 @@ def step_pods(
     return f"{int(number)}%"
 
 
-_SHORTEST = timedelta(seconds=4)
-
-
 def blue_green_settings(check: "Checker", document: Document) -> BlueGreenSettings | None:
     """ConfigError where fields of both strategies are there."""
     given, path = document.blue_green, ("blue_green",)
@@ -132,29 +117,15 @@ def blue_green_settings(check: "Checker", document: Document) -> BlueGreenSettin
     check.that(document.traffic is None, ("traffic",), "no `traffic` with `strategy: blue-green`", "a router")
     if given is None:
         return BlueGreenSettings()
-    judged = [name for name in ("before", "after") if getattr(given, name) is not None]
+    judged = given.before is not None or given.after is not None
     by_hash = "`by_hash: true` with an analysis of blue-green: its pods keep no label of their role over the switch"
     check.that(document.analysis.by_hash or not judged, ("analysis", "by_hash"), by_hash, "`false`")
     count = given.preview_replicas
     check.that(count is None or 1 <= count <= 2**31 - 1, (*path, "preview_replicas"))
-    lengths = {name: _length(check, (*path, name), getattr(given, name)) for name in judged}
-    delay = given.scale_down_delay
     return BlueGreenSettings(
-        promote=_promote(check, given.promote),
-        before=lengths.get("before"),
-        after=lengths.get("after"),
+        promote=None if given.promote == "auto" else check.pause((*path, "promote"), given.promote),
+        before=check.analysis((*path, "before"), given.before),
+        after=check.analysis((*path, "after"), given.after),
         preview_replicas=count,
-        scale_down_delay=None if delay is None else check.seconds((*path, "scale_down_delay"), delay),
+        scale_down_delay=check.seconds_if_any((*path, "scale_down_delay"), given.scale_down_delay),
     )
-
-
-def _promote(check: "Checker", text: str) -> timedelta | Literal["manual"] | None:
-    if text == "auto":
-        return None
-    return MANUAL if text == MANUAL else check.seconds(("blue_green", "promote"), text)
-
-
-def _length(check: "Checker", path: FieldPath, text: str) -> timedelta:
-    found: timedelta = check.unit(path, parsed_duration, text)
-    check.that(found >= _SHORTEST, path)
-    return found

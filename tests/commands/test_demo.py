@@ -7,7 +7,7 @@ import pytest
 
 from companyos_canary import cli
 from companyos_canary.commands import demo
-from companyos_canary.config.loader import load_settings
+from companyos_canary.config import load
 from companyos_canary.errors import CanaryError, ExitCode
 from tests.world import World
 
@@ -20,7 +20,7 @@ def test_the_story_is_of_verbs_that_exist_and_has_a_good_and_a_bad_end() -> None
 def test_its_canary_yaml_is_a_good_one_and_short(tmp_path: Path) -> None:
     path = tmp_path / "canary.yaml"
     path.write_text(demo.CONFIG)
-    settings = load_settings(path, None)
+    settings = load(path)
     assert settings.namespace == demo.DEMO_NAMESPACE
     spans = [step.analysis.total_seconds() for step in settings.steps if step.analysis]
     assert (len(spans), sum(spans) < 20) == (3, True)
