@@ -29,6 +29,10 @@ OF_OTHERS = (
     "companyos_canary.argo.events",
     "companyos_canary.argo.metric_rows",
     "companyos_canary.analysis.sequential",
+    "companyos_canary.analysis.comparisons",
+    "companyos_canary.analysis.expr.parser",
+    "companyos_canary.analysis.evidence",
+    "companyos_canary.argo.durations",
     "companyos_canary.actions.explain",
     "companyos_canary.actions.change",
     "companyos_canary.diagnosis.table",
@@ -37,6 +41,8 @@ OF_OTHERS = (
     "companyos_canary.view.machine",
 )
 SIMULATION = {"companyos_canary.trials", "companyos_canary.promql", "promql_parser"}
+# What a verb that changes something needs, and `status` does not.
+OF_CHANGES = ("companyos_canary.argo.effects", "companyos_canary.argo.endings")
 NO_NETWORK = "kind: Config\napiVersion: v1\ncurrent-context: c\nclusters:\n- {name: c, cluster: {server: 'http://127.0.0.1:1'}}\ncontexts:\n- {name: c, context: {cluster: c}}\n"  # noqa: E501
 CLIENT = {"yaml"}  # of the kubeconfig; `kubernetes` and `urllib3` are for a few kinds of credentials and proxies
 CONFIG = {"yaml"}
@@ -129,7 +135,7 @@ def said(here: World, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
 
 @pytest.fixture(scope="module")
 def loaded() -> Iterator[Loaded]:
-    with forks((*HEAVY, *OF_OTHERS, *sorted(SIMULATION))) as asked:
+    with forks((*HEAVY, *OF_OTHERS, *OF_CHANGES, *sorted(SIMULATION))) as asked:
         yield asked
 
 
@@ -148,7 +154,7 @@ def test_a_verb_loads_only_what_it_needs(loaded: Loaded, tmp_path: Path, verb: s
         given = port if verb == "sandbox" else GIVEN.get(verb, ())
         code, names = loaded(tmp_path, verb, *given)
     patterns = {name for name in names if name.startswith("compiles:")}
-    assert names - {*OF_OTHERS, *SIMULATION, *patterns} <= MAY_LOAD[verb] | VALUES
+    assert names - {*OF_OTHERS, *OF_CHANGES, *SIMULATION, *patterns} <= MAY_LOAD[verb] | VALUES
     assert code == ENDS.get(verb, ExitCode.FAILED)
 
 

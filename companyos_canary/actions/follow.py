@@ -11,8 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from companyos_canary.argo.cause import TIMED_OUT, cause, pod_problems, says_no_reason
-from companyos_canary.argo.endings import UNMOVED, Followed, LastMove, Until, abort_reason, ended, waits_for_a_person
-from companyos_canary.argo.phase import invalid_spec
+from companyos_canary.argo.endings import UNMOVED, Followed, LastMove, Until, abort_reason, ended
+from companyos_canary.argo.phase import invalid_spec, waits_for_a_person
 from companyos_canary.argo.pods import pod_share
 from companyos_canary.argo.steps import max_weight, set_weight
 from companyos_canary.cluster.feed import Feed

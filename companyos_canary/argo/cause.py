@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from companyos_canary.analysis.evidence import too_few
 from companyos_canary.argo.limits import decided_of, limit_of, number_text
 from companyos_canary.argo.patches.record import action_of
 from companyos_canary.argo.phase import Phase, shown_phase, tells_of_an_earlier_version
@@ -138,6 +137,11 @@ def _failed(run: AnalysisRun, metric: Metric, result: MetricResult) -> FailedMet
     limit = limit_of(metric.success_condition, metric.failure_condition)
     judged = [m for m in result.measurements if m.phase == result.phase]
     newest = judged[-1] if judged else None
+    few = ""
+    if newest and result.phase == "Inconclusive":
+        from companyos_canary.analysis.evidence import too_few  # noqa: PLC0415 - hardly any cause is about that
+
+        few = too_few(metric.success_condition, metric.query, newest.value)
     return FailedMetric(
         run=run.name,
         metric=metric.name,
@@ -148,9 +152,7 @@ def _failed(run: AnalysisRun, metric: Metric, result: MetricResult) -> FailedMet
         failed=max(len(judged), result.failed if result.phase == "Failed" else 0),
         measured=result.taken,
         message=(newest.message if newest else "") or result.message,
-        few=too_few(metric.success_condition, metric.query, newest.value)
-        if newest and result.phase == "Inconclusive"
-        else "",
+        few=few,
     )
 
 

@@ -1,27 +1,26 @@
-"""When following a rollout is over and with which word, since when it is in the state that it shows, and which facts
-end a release that no analysis would end soon (`--abort-on`). Pure.
+"""When following a rollout is over and with which word, and which facts end a release that no analysis would end soon
+(`--abort-on`). Pure.
 
 To `--abort-on` only what the cluster says of the newest version's own pods counts: that a container crashes again and
 again, that an image cannot be had, or that nothing has moved for so long. Each condition tells the fact that met it.
 """
 
 import re
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from companyos_canary.argo.effects import drained
 from companyos_canary.argo.patches.record import abort_action
-from companyos_canary.argo.phase import is_degraded, shown_phase
+from companyos_canary.argo.phase import is_degraded, shown_phase, waits_for_a_person
 from companyos_canary.argo.pods import pod_status, restarts
 from companyos_canary.argo.steps import FULL_WEIGHT, asked_share, percent, step_number, steps_of
 from companyos_canary.errors import UsageError
 from companyos_canary.model.abort_on import OF_PODS, AbortOn
 from companyos_canary.model.outcome import AbortReason, EndKind
-from companyos_canary.model.quantity import format_duration, parse_time, plural, whole
+from companyos_canary.model.quantity import format_duration, plural, whole
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 
@@ -74,23 +73,6 @@ class Followed(Struct, frozen=True):
     image: str
     hash: str
     container: str
-
-
-def waits_for_a_person(rollout: Rollout) -> bool:
-    """Nothing moves until someone acts: an endless pause, a pause by hand, no verdict. A full
-    promote ends all of these once the controller has seen it, a pause by hand alone stays."""
-    if rollout.aborted or shown_phase(rollout).word != "Paused":
-        return False
-    if rollout.promote_full and not rollout.paused:
-        return False
-    if rollout.paused:
-        return True
-    if any(c.reason == "BlueGreenPause" for c in rollout.pause_conditions):
-        return not (rollout.blue_green and rollout.blue_green.promotes_itself)
-    if any(c.reason != "CanaryPauseStep" for c in rollout.pause_conditions):
-        return True
-    step = rollout.current_step
-    return step is None or step.waits_for_a_person
 
 
 def impossible(rollout: Rollout, until: Until) -> str:
@@ -151,45 +133,6 @@ def _settled_weight(rollout: Rollout) -> float:
         earlier = rollout.steps[: rollout.step_index]
         return percent(rollout, next((s.weight for s in reversed(earlier) if s.weight is not None), 0))
     return asked_share(rollout)
-
-
-def since(rollout: Rollout) -> datetime | None:
-    """When the phase that is shown began, as far as the status says (recorded: the times of every
-    scenario's conditions, status.duration of newer controllers)."""
-    match shown_phase(rollout).word:
-        case "Paused":
-            return _paused(rollout)
-        case "Degraded":
-            refused = _changed(rollout, "InvalidSpec", "True")
-            return refused or rollout.aborted_at or _changed(rollout, "Progressing", "False")
-        case "Healthy":
-            return _changed(rollout, "Healthy", "True")
-    moved = (
-        parse_time(_duration(rollout).get("rolloutStartedAt")),
-        _changed(rollout, "Healthy", "False"),
-        _changed(rollout, "Paused", "False"),
-    )
-    return max((m for m in moved if m), default=None)
-
-
-def _paused(rollout: Rollout) -> datetime | None:
-    """Since a person is waited for; for a timed pause, since it began."""
-    if waits_for_a_person(rollout):
-        asked = parse_time(_duration(rollout).get("manualPauseStartedAt"))
-        if asked:
-            return asked
-    started = (c.started_at for c in rollout.pause_conditions if c.started_at)
-    return min(started, default=None) or _changed(rollout, "Paused", "True")
-
-
-def _duration(rollout: Rollout) -> Mapping[str, Any]:
-    status: Mapping[str, Any] = rollout.raw.get("status") or {}
-    return status.get("duration") or {}
-
-
-def _changed(rollout: Rollout, type_: str, status: str) -> datetime | None:
-    found = (c for c in rollout.conditions if (c.type, c.status) == (type_, status))
-    return next((c.transitioned_at for c in found), None)
 
 
 class LastMove(Struct, frozen=True):

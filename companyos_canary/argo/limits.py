@@ -4,29 +4,17 @@ Nothing here decides anything. A condition that is not about a single number has
 """
 
 import math
-from collections.abc import Iterator
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from typing import Literal as OneOf
 
 from msgspec import Struct
 
-from companyos_canary.analysis.expr.parser import parse
-from companyos_canary.analysis.expr.tree import (
-    Binary,
-    Builtin,
-    Call,
-    Chain,
-    Conditional,
-    ConditionError,
-    Literal,
-    Member,
-    Name,
-    Node,
-    Pointer,
-    Unary,
-)
 from companyos_canary.analysis.gotext import float_text, parse_float
 from companyos_canary.model.analysisrun import Metric
+
+if TYPE_CHECKING:
+    from companyos_canary.analysis.comparisons import Comparison
 
 Unit = OneOf["percent", "seconds", "milliseconds", "times", "number"]
 _SECONDS = {"latency", "duration", "seconds", "time", "p50", "p90", "p95", "p99", "p999"}
@@ -35,10 +23,7 @@ _TIMES = {"ratio", "delta", "factor"}
 _SHARES = {"rate", "share", "success", "errors", "error", "failure", "availability", "percent"}
 Operator = OneOf["<", "<=", ">", ">="]
 
-_FLIPPED: dict[str, Operator] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-_INVERTED: dict[str, Operator] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
-_SAME: dict[str, Operator] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_OF_EACH = frozenset(("all", "any", "none", "one"))
+OPERATORS: dict[str, Operator] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
 class Limit(Struct, frozen=True):
@@ -86,42 +71,29 @@ class Limit(Struct, frozen=True):
         return max(1.0, found) if broken else min(found, 1.0), broken
 
 
-_Reading = OneOf["first", "last", "worst", "best", "max", "min", "mean", "median", "sum"]
-"""Which number of a longer list a condition compares with its limit."""
-
-
-_OF_THE_VALUE: dict[str, _Reading] = {
-    "first": "first",
-    "last": "last",
-    "max": "max",
-    "min": "min",
-    "mean": "mean",
-    "median": "median",
-    "sum": "sum",
-    "abs": "first",
-    "float": "first",
-}
-
-
-class _Compared(Struct, frozen=True):
-    """A limit, and what is compared with it: by `reading`, or the number at a `place` other than the first."""
-
-    limit: Limit
-    reading: _Reading = "first"
-    place: int = 0
-
-
 @lru_cache(maxsize=256)
 def limit_of(success_condition: str, failure_condition: str = "") -> Limit | None:
     """The single limit of a metric: that of the success condition, else the inverse of that of the
     failure condition. None if there is none, if there are several, or if the text is invalid."""
-    found = _compared_of(success_condition, failure_condition)
-    return found.limit if found else None
+    found = _comparison_of(success_condition, failure_condition)
+    return Limit(OPERATORS[found.operator], found.bound) if found else None
 
 
 @lru_cache(maxsize=256)
-def _compared_of(success_condition: str, failure_condition: str) -> _Compared | None:
-    return _compared(success_condition, good=True) or _compared(failure_condition, good=False)
+def _comparison_of(success_condition: str, failure_condition: str) -> "Comparison | None":
+    return _comparison(success_condition, good=True) or _comparison(failure_condition, good=False)
+
+
+def _comparison(text: str, *, good: bool) -> "Comparison | None":
+    """None also if the text is invalid. The language is loaded here: a line of `status` reads no condition."""
+    from companyos_canary.analysis.comparisons import comparison  # noqa: PLC0415
+    from companyos_canary.analysis.expr.parser import parse  # noqa: PLC0415
+    from companyos_canary.analysis.expr.tree import ConditionError  # noqa: PLC0415
+
+    try:
+        return comparison(parse(text), good=good) if text else None
+    except (ConditionError, RecursionError):
+        return None
 
 
 class Decided(Struct, frozen=True):
@@ -137,12 +109,12 @@ class Decided(Struct, frozen=True):
 def decided(value: str, success_condition: str, failure_condition: str = "") -> Decided:
     """Of the value of a measurement, `[0.01,0.2]`, by the conditions of its metric."""
     parts = value.strip().removeprefix("[").removesuffix("]").split(",")
-    found = _compared_of(success_condition, failure_condition) or _Compared(Limit("<", math.inf))
+    found = _comparison_of(success_condition, failure_condition)
     numbers = [measured_number(part) for part in parts]
     known = [n for n in numbers if n is not None]
     if len(known) < max(2, len(numbers)):
         return Decided(measured_number(value), len(numbers) if known else 0)
-    if found.place:
+    if found and found.place:
         number = known[found.place] if found.place < len(known) else None
         return Decided(number, len(known), _ordinal(found.place + 1))
     number, which = _read(known, found)
@@ -158,15 +130,16 @@ def _ordinal(n: int) -> str:
     return {2: "second", 3: "third"}.get(n, f"{n}th")
 
 
-def _read(numbers: list[float], found: _Compared) -> tuple[float, str]:
+def _read(numbers: list[float], found: "Comparison | None") -> tuple[float, str]:
     """Of several numbers the one that a condition compares, and its word. NaN is within no limit, so it is the worst;
     the functions of the language see it as Go does, and are asked without it where there is another."""
-    upward = found.limit.is_upper
+    reading = found.reading if found else "first"
+    upward = found is None or found.operator in ("<", "<=")
     missing = any(map(math.isnan, numbers))
-    if found.reading == "worst" and missing:
+    if reading == "worst" and missing:
         return math.nan, "worst"
     rest = [n for n in numbers if not math.isnan(n)] or numbers
-    match found.reading:
+    match reading:
         case "worst":
             return (max(rest), "largest") if upward else (min(rest), "smallest")
         case "best":
@@ -210,73 +183,6 @@ def number_text(value: float | None) -> str:
 
 def _median(numbers: list[float]) -> float:
     return (numbers[(len(numbers) - 1) // 2] + numbers[len(numbers) // 2]) / 2
-
-
-def _compared(text: str, *, good: bool) -> _Compared | None:
-    if not text:
-        return None
-    try:
-        found = list(_comparisons(parse(text), good, "first"))
-    except (ConditionError, RecursionError):
-        return None
-    found = [c for c in found if not c.place] or found
-    return found[0] if len({(c.limit, c.place) for c in found}) == 1 else None
-
-
-def _comparisons(node: Node, good: bool, of_each: _Reading) -> Iterator[_Compared]:
-    """The limits in a condition that is `good` (or not) when it holds. `of_each`: which element `#` stands for."""
-    match node:
-        case Unary("!" | "not", inner):
-            yield from _comparisons(inner, not good, of_each)
-        case Binary("&&" | "and" | "||" | "or", left, right):
-            yield from _comparisons(left, good, of_each)
-            yield from _comparisons(right, good, of_each)
-        case Conditional(_, then, otherwise):
-            yield from _comparisons(then, good, of_each)
-            yield from _comparisons(otherwise, good, of_each)
-        case Builtin(name, (_, predicate)) if name in _OF_EACH:
-            which: _Reading = "worst" if (name in ("all", "none")) == good else "best"
-            yield from _comparisons(predicate, good != (name == "none"), which)
-        case Binary(operator, left, right) if operator in _SAME:
-            for sign, value, bound in ((_SAME[operator], left, right), (_FLIPPED[operator], right, left)):
-                number, read = _constant(bound), _reading(value, of_each)
-                if number is not None and read is not None:
-                    reading, place = read
-                    limit = Limit(sign if good else _INVERTED[sign], number)
-                    yield _Compared(limit, reading, place)
-
-
-def _reading(node: Node, of_each: _Reading) -> tuple[_Reading, int] | None:
-    """Which number of what was measured a tree is, and its place; None if it is none of them."""
-    match node:
-        case Name("result"):
-            return "first", 0
-        case Pointer(""):
-            return of_each, 0
-        case Member(Name("result"), Literal(int() as place)) if place > 0:
-            return "first", place
-        case Member(inner, index):
-            return _reading(inner, of_each) if index in (Literal(0), None) else None
-        case Chain(inner) | Binary("??", inner, _):
-            return _reading(inner, of_each)
-        case Builtin(name, (inner,)) if name in _OF_THE_VALUE:
-            whole = inner == Name("result")
-            return (_OF_THE_VALUE[name], 0) if whole else _reading(inner, of_each)
-        case Call(Name("asFloat" | "default"), (inner, *_)):
-            return _reading(inner, of_each)
-    return None
-
-
-def _constant(node: Node) -> float | None:
-    match node:
-        case Literal(bool()):
-            return None
-        case Literal(int() | float() as value):
-            return float(value)
-        case Unary("-", inner):
-            number = _constant(inner)
-            return None if number is None else -number
-    return None
 
 
 def unit_of(metric: str, limit: Limit | None) -> Unit:

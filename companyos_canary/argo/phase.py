@@ -1,11 +1,14 @@
-"""Phase and message of a Rollout: as the controller computes them, and as a client shows them."""
+"""Phase and message of a Rollout: as the controller computes them, and as a client shows them; since when it is in the
+state that is shown, and whether it waits for a person."""
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
+from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import Rollout
 
 SPEC_NOT_OBSERVED = "waiting for rollout spec update to be observed"
@@ -122,3 +125,59 @@ def _blue_green_waiting(rollout: Rollout) -> str:
     if wanted and run.get("status") not in _FINISHED_RUN:
         return "waiting for analysis to complete"
     return "waiting for post-promotion verification to complete"
+
+
+def waits_for_a_person(rollout: Rollout) -> bool:
+    """Nothing moves until someone acts: an endless pause, a pause by hand, no verdict. A full
+    promote ends all of these once the controller has seen it, a pause by hand alone stays."""
+    if rollout.aborted or shown_phase(rollout).word != "Paused":
+        return False
+    if rollout.promote_full and not rollout.paused:
+        return False
+    if rollout.paused:
+        return True
+    if any(c.reason == "BlueGreenPause" for c in rollout.pause_conditions):
+        return not (rollout.blue_green and rollout.blue_green.promotes_itself)
+    if any(c.reason != "CanaryPauseStep" for c in rollout.pause_conditions):
+        return True
+    step = rollout.current_step
+    return step is None or step.waits_for_a_person
+
+
+def since(rollout: Rollout) -> datetime | None:
+    """When the phase that is shown began, as far as the status says (recorded: the times of every
+    scenario's conditions, status.duration of newer controllers)."""
+    match shown_phase(rollout).word:
+        case "Paused":
+            return _paused(rollout)
+        case "Degraded":
+            refused = _changed(rollout, "InvalidSpec", "True")
+            return refused or rollout.aborted_at or _changed(rollout, "Progressing", "False")
+        case "Healthy":
+            return _changed(rollout, "Healthy", "True")
+    moved = (
+        parse_time(_duration(rollout).get("rolloutStartedAt")),
+        _changed(rollout, "Healthy", "False"),
+        _changed(rollout, "Paused", "False"),
+    )
+    return max((m for m in moved if m), default=None)
+
+
+def _paused(rollout: Rollout) -> datetime | None:
+    """Since a person is waited for; for a timed pause, since it began."""
+    if waits_for_a_person(rollout):
+        asked = parse_time(_duration(rollout).get("manualPauseStartedAt"))
+        if asked:
+            return asked
+    started = (c.started_at for c in rollout.pause_conditions if c.started_at)
+    return min(started, default=None) or _changed(rollout, "Paused", "True")
+
+
+def _duration(rollout: Rollout) -> Mapping[str, Any]:
+    status: Mapping[str, Any] = rollout.raw.get("status") or {}
+    return status.get("duration") or {}
+
+
+def _changed(rollout: Rollout, type_: str, status: str) -> datetime | None:
+    found = (c for c in rollout.conditions if (c.type, c.status) == (type_, status))
+    return next((c.transitioned_at for c in found), None)

@@ -9,9 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from companyos_canary.argo.cause import cause
-from companyos_canary.argo.durations import Points, first_look, measured_courses, weight_starts
-from companyos_canary.argo.endings import since, waits_for_a_person
-from companyos_canary.argo.phase import shown_phase
+from companyos_canary.argo.phase import shown_phase, since, waits_for_a_person
 from companyos_canary.argo.pods import PodState, contradicts, pod_share, pod_state
 from companyos_canary.argo.progress import Progress, progress, started_at
 from companyos_canary.argo.routes import Route, active_routes
@@ -23,6 +21,7 @@ from companyos_canary.model.rollout import place_text
 from companyos_canary.model.snapshot import Live, Snapshot
 
 if TYPE_CHECKING:
+    from companyos_canary.argo.durations import Points
     from companyos_canary.argo.metric_rows import MetricRow
 
 _COUNTED = timedelta(seconds=90)
@@ -91,13 +90,17 @@ class Picture(Struct, frozen=True, dict=True):
         return weight_step_at(self.progress.steps, index)
 
     @cached_property
-    def courses(self) -> Mapping[str, Points]:
+    def courses(self) -> "Mapping[str, Points]":
         """What was measured over time, by metric."""
+        from companyos_canary.argo.durations import measured_courses  # noqa: PLC0415 - a screen draws them
+
         return measured_courses(self.snapshot.attempt)
 
     @cached_property
     def weights(self) -> tuple[tuple[datetime, float], ...]:
         """When each weight of this update began, as far as that is known."""
+        from companyos_canary.argo.durations import weight_starts  # noqa: PLC0415 - a screen shows them
+
         return weight_starts(self.snapshot, self.progress.steps)
 
     @property
@@ -136,6 +139,8 @@ class Picture(Struct, frozen=True, dict=True):
     @cached_property
     def first_look(self) -> datetime | None:
         """When something is measured for the first time."""
+        from companyos_canary.argo.durations import first_look  # noqa: PLC0415 - a screen tells it
+
         return first_look(self.snapshot)
 
     @cached_property

@@ -9,9 +9,9 @@ from typing import Annotated, Literal, TypedDict
 
 from msgspec import Struct
 
-from companyos_canary.argo.endings import since, waits_for_a_person
 from companyos_canary.argo.limits import Limit, Operator, decided_of
 from companyos_canary.argo.metric_rows import MetricRow
+from companyos_canary.argo.phase import since, waits_for_a_person
 from companyos_canary.argo.picture import Picture, look
 from companyos_canary.argo.pods import pod_message, pod_status, ready_containers, restarts
 from companyos_canary.argo.progress import Activity

@@ -12,7 +12,7 @@ from companyos_canary.actions.change import Changed, Verb, change, resolved_if_p
 from companyos_canary.actions.wait import Time, wait
 from companyos_canary.argo.actions import may_have_stepped, promoted_after, promoted_in_full_by, stepped_between
 from companyos_canary.argo.effects import Effect, Seen, full_promote_taken_up, promoted
-from companyos_canary.argo.endings import Followed, Until, ended, parse_weight, waits_for_a_person
+from companyos_canary.argo.endings import Followed, Until, ended, parse_weight
 from companyos_canary.argo.patches.decision import Change, Decision, Nothing, Refusal
 from companyos_canary.argo.patches.promote import (
     INCONCLUSIVE,
@@ -27,6 +27,7 @@ from companyos_canary.argo.patches.promote import (
     promote_full,
 )
 from companyos_canary.argo.patches.promote import promote as decide
+from companyos_canary.argo.phase import waits_for_a_person
 from companyos_canary.argo.progress import skipped
 from companyos_canary.argo.steps import asked_share, place_of, set_weight
 from companyos_canary.cluster.client import Cluster

@@ -4,9 +4,8 @@ import re
 from datetime import timedelta
 
 from companyos_canary.argo.cause import TIMED_OUT, says_no_reason
-from companyos_canary.argo.endings import since, waits_for_a_person
 from companyos_canary.argo.patches.record import ACTION, abort_action
-from companyos_canary.argo.phase import is_degraded, shown_phase, tells_of_an_earlier_version
+from companyos_canary.argo.phase import is_degraded, shown_phase, since, tells_of_an_earlier_version, waits_for_a_person
 from companyos_canary.argo.progress import progress_deadline
 from companyos_canary.argo.steps import asked_share
 from companyos_canary.diagnosis.case import Case, Explanation, at, condition, quote, short

@@ -3,7 +3,6 @@ and mirror routes, an Experiment with its versions, a plugin."""
 
 from datetime import timedelta
 
-from companyos_canary.argo.durations import step_end
 from companyos_canary.argo.limits import decided_of, number_text
 from companyos_canary.argo.picture import Picture
 from companyos_canary.argo.routes import Route
@@ -116,6 +115,8 @@ def _notes(picture: Picture, facts: Facts, step: WeightStep) -> list[tuple[str, 
 
 def _behind(picture: Picture, facts: Facts, step: WeightStep) -> list[tuple[str, Tone]]:
     """The outcome of a step that was left: only an analysis can be passed."""
+    from companyos_canary.argo.durations import step_end  # noqa: PLC0415 - a line of `status` has no steps
+
     symbols, end = facts.symbols, step_end(picture.snapshot, step)
     match end.word:
         case "passed":

@@ -3,7 +3,7 @@ checks of `canary doctor`."""
 
 from typing import TYPE_CHECKING, Any
 
-from companyos_canary.argo.limits import Limit, Operator, unit_of
+from companyos_canary.argo.limits import OPERATORS, Limit, unit_of
 from companyos_canary.argo.picture import Picture
 from companyos_canary.model.outcome import Cause, Diagnosis, FailedMetric, PodProblem, plain_message
 from companyos_canary.model.quantity import plural
@@ -13,8 +13,6 @@ from companyos_canary.view.lines import Symbols, Tone
 
 if TYPE_CHECKING:
     from companyos_canary.diagnosis.readiness import Check
-
-_OPERATORS: dict[str, Operator] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
 def reasons(picture: Picture) -> list[tuple[str, Tone]]:
@@ -82,7 +80,7 @@ def controller_sentence(found: Cause) -> str:
 
 
 def limit_in(failed: FailedMetric) -> Limit | None:
-    operator = _OPERATORS.get(failed.operator)
+    operator = OPERATORS.get(failed.operator)
     return None if failed.limit is None or operator is None else Limit(operator, failed.limit)
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from companyos_canary.argo.durations import analysis_templates_of, default_timeout, planned_duration
 from companyos_canary.argo.effects import Effect, drained, promoted
-from companyos_canary.argo.endings import Followed, Until, ended, impossible, waits_for_a_person
+from companyos_canary.argo.endings import Followed, Until, ended, impossible
 from companyos_canary.argo.patches.act import abort, pause, restart, resume, retry
 from companyos_canary.argo.patches.decision import Change, Nothing, Refusal
 from companyos_canary.argo.patches.promote import only_if, promote, promote_full
-from companyos_canary.argo.phase import calculated_phase, shown_phase
+from companyos_canary.argo.phase import calculated_phase, shown_phase, waits_for_a_person
 from companyos_canary.argo.progress import skipped
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot

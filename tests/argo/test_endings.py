@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from companyos_canary.argo.endings import Followed, Until, ended, impossible, waits_for_a_person
+from companyos_canary.argo.endings import Followed, Until, ended, impossible
+from companyos_canary.argo.phase import waits_for_a_person
 from companyos_canary.errors import UsageError
 from companyos_canary.model.rollout import Rollout
 from tests.argo.test_patches import ABORTED, AT_PAUSE, HEALTHY

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from companyos_canary.argo.endings import since
+from companyos_canary.argo.phase import since
 from companyos_canary.model.rollout import Rollout
 from tests.builders import NOW, rollout
 from tests.view.recorded import recorded
