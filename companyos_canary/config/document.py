@@ -1,13 +1,12 @@
 """What canary.yaml may say: the fields, and in one table what is allowed in each.
 
-The JSON Schema for editors is made from these structs.
+The JSON Schema for editors is made from these structs and that table.
 """
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
-from msgspec import Meta
 
 _NoData = Literal["hold", "pass", "fail"]
 _Form = Literal["evidence", "safe", "literal"]
@@ -99,23 +98,19 @@ def key_of(path: Iterable[str | int]) -> str:
     return text
 
 
-def _text(key: str, **more: Any) -> Meta:
-    return Meta(description=ALLOWED[key], **more)
-
-
 class StepDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    weight: Annotated[int, _text("steps[].weight", extra_json_schema={"minimum": 1, "maximum": 100})]
-    analysis: Annotated[str, _text("steps[].analysis")] | None = None
-    pause: Annotated[str, _text("steps[].pause")] | None = None
-    pods: Annotated[int | str, _text("steps[].pods")] | None = None
+    weight: int
+    analysis: str | None = None
+    pause: str | None = None
+    pods: int | str | None = None
 
 
 class RouterDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"class_": "class"}):
-    route: Annotated[str, _text("traffic.gateway.route")] | None = None
-    parent: Annotated[str, _text("traffic.gateway.parent")] | None = None
-    host: Annotated[str, _text("traffic.gateway.host")] | None = None
-    class_: Annotated[str, _text("traffic.gateway.class")] | None = None
-    existing: Annotated[bool, _text("traffic.gateway.existing")] = False
+    route: str | None = None
+    parent: str | None = None
+    host: str | None = None
+    class_: str | None = None
+    existing: bool = False
 
 
 class TrafficDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,51 +119,44 @@ class TrafficDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alb: RouterDocument | None = None
     traefik: RouterDocument | None = None
     nginx: RouterDocument | None = None
-    header: (
-        Annotated[
-            dict[str, Any], _text("traffic.header", extra_json_schema={"additionalProperties": {"type": "string"}})
-        ]
-        | None
-    ) = None
-    header_pause: Annotated[str, _text("traffic.header_pause")] | None = None
+    header: dict[str, Any] | None = None
+    header_pause: str | None = None
     stable_scales_down: bool = False
-    abort_delay: Annotated[str, _text("traffic.abort_delay")] | None = None
+    abort_delay: str | None = None
 
 
 class AnalysisDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    window: Annotated[str, _text("analysis.window")] | None = None
-    min_requests: Annotated[int, _text("analysis.min_requests", extra_json_schema={"minimum": 1})] = 100
+    window: str | None = None
+    min_requests: int = 100
     no_data: _NoData = "hold"
-    scope: Annotated[str, _text("analysis.scope")] | None = None
+    scope: str | None = None
     by_hash: bool = False
     form: _Form = "evidence"
-    max: Annotated[str, _text("analysis.max")] | None = None
-    burst: Annotated[float, _text("analysis.burst", extra_json_schema={"minimum": 1, "maximum": 100})] = 1
-    warmup: Annotated[str, _text("analysis.warmup")] = "0s"
+    max: str | None = None
+    burst: float = 1
+    warmup: str = "0s"
 
 
 class PrometheusDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    url: Annotated[str, _text("prometheus.url")] = "http://prometheus.monitoring:9090"
-    cli_url: Annotated[str, _text("prometheus.cli_url")] = "auto"
+    url: str = "http://prometheus.monitoring:9090"
+    cli_url: str = "auto"
 
 
 class MetricDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    below: Annotated[float | str, _text("metrics.*.below")] | None = None
-    above: Annotated[float | str, _text("metrics.*.above")] | None = None
-    boundary: Annotated[float | str, _text("metrics.*.boundary")] | None = None
-    query: Annotated[str, _text("metrics.*.query")] | None = None
+    below: float | str | None = None
+    above: float | str | None = None
+    boundary: float | str | None = None
+    query: str | None = None
     form: _Form | None = None
     no_data: _NoData | None = None
 
 
 class BlueGreenDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    promote: Annotated[str, _text("blue_green.promote")] = "auto"
-    before: Annotated[str, _text("blue_green.before")] | None = None
-    after: Annotated[str, _text("blue_green.after")] | None = None
-    preview_replicas: Annotated[int, _text("blue_green.preview_replicas", extra_json_schema={"minimum": 1})] | None = (
-        None
-    )
-    scale_down_delay: Annotated[str, _text("blue_green.scale_down_delay")] | None = None
+    promote: str = "auto"
+    before: str | None = None
+    after: str | None = None
+    preview_replicas: int | None = None
+    scale_down_delay: str | None = None
 
 
 GUIDE_STEPS = (StepDocument(10, "2m"), StepDocument(25, "2m"), StepDocument(50, "3m"))
@@ -178,29 +166,50 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """canary.yaml, with the block of the chosen environment merged over it."""
 
     schema: Literal["canary/v1"]
-    rollout: Annotated[str, _text("rollout")]
-    namespace: Annotated[str, _text("namespace")]
-    image: Annotated[str, _text("image")]
-    app: Annotated[str, _text("app")] | None = None
-    container: Annotated[str, _text("container")] | None = None
-    replicas: Annotated[int, _text("replicas", extra_json_schema={"minimum": 0})] | None = 10
-    port: Annotated[int, _text("port", extra_json_schema={"minimum": 1, "maximum": 65535})] = 8080
-    progress_deadline: Annotated[str, _text("progress_deadline")] = "10m"
-    abort_on: Annotated[tuple[str, ...], _text("abort_on")] = ()
-    manage: Annotated[Literal["all", "rollout"], _text("manage")] = "all"
-    strategy: Annotated[Literal["canary", "blue-green"], _text("strategy")] = "canary"
-    blue_green: Annotated[BlueGreenDocument, _text("blue_green")] | None = None
-    traffic: (
-        Annotated[Literal["gateway", "istio", "alb", "traefik", "nginx"] | TrafficDocument, _text("traffic")] | None
-    ) = None
-    steps: Annotated[tuple[StepDocument, ...], _text("steps")] = GUIDE_STEPS
+    rollout: str
+    namespace: str
+    image: str
+    app: str | None = None
+    container: str | None = None
+    replicas: int | None = 10
+    port: int = 8080
+    progress_deadline: str = "10m"
+    abort_on: tuple[str, ...] = ()
+    manage: Literal["all", "rollout"] = "all"
+    strategy: Literal["canary", "blue-green"] = "canary"
+    blue_green: BlueGreenDocument | None = None
+    traffic: Literal["gateway", "istio", "alb", "traefik", "nginx"] | TrafficDocument | None = None
+    steps: tuple[StepDocument, ...] = GUIDE_STEPS
     analysis: AnalysisDocument = AnalysisDocument()
     prometheus: PrometheusDocument = PrometheusDocument()
-    metrics: Annotated[dict[str, MetricDocument | None], _text("metrics")] = {}
-    pod: Annotated[dict[str, Any], _text("pod")] = {}
-    merge: Annotated[tuple[str, ...], _text("merge")] = ()
-    links: Annotated[dict[str, str], _text("links")] = {}
-    environments: Annotated[dict[str, dict[str, Any]], _text("environments")] = {}
+    metrics: dict[str, MetricDocument | None] = {}
+    pod: dict[str, Any] = {}
+    merge: tuple[str, ...] = ()
+    links: dict[str, str] = {}
+    environments: dict[str, dict[str, Any]] = {}
+
+
+_KEYS = {
+    Document: "",
+    StepDocument: "steps[].",
+    RouterDocument: "traffic.gateway.",
+    TrafficDocument: "traffic.",
+    AnalysisDocument: "analysis.",
+    PrometheusDocument: "prometheus.",
+    MetricDocument: "metrics.*.",
+    BlueGreenDocument: "blue_green.",
+}
+"""Where in the table the fields of a struct are."""
+_BOUNDS: dict[str, dict[str, Any]] = {
+    "replicas": {"minimum": 0},
+    "port": {"minimum": 1, "maximum": 65535},
+    "steps[].weight": {"minimum": 1, "maximum": 100},
+    "traffic.header": {"additionalProperties": {"type": "string"}},
+    "analysis.min_requests": {"minimum": 1},
+    "analysis.burst": {"minimum": 1, "maximum": 100},
+    "blue_green.preview_replicas": {"minimum": 1},
+}
+"""What an editor can check of it besides the type."""
 
 
 def settings_schema() -> dict[str, Any]:
@@ -208,6 +217,10 @@ def settings_schema() -> dict[str, Any]:
     `context`."""
     root = msgspec.json.schema(Document)
     definitions = root["$defs"]
+    for document, above in _KEYS.items():
+        for name, field in definitions[document.__name__]["properties"].items():
+            key = f"{above}{name}"
+            field.update({"description": ALLOWED[key]}, **_BOUNDS.get(key, {}))
     whole = definitions["Document"]
     block = {**whole, "title": "Environment", "required": []}
     block["description"] = ALLOWED["environments.*"]

@@ -132,6 +132,10 @@ def test_the_schema_names_every_field_with_what_is_allowed() -> None:
     assert set(whole["properties"]) | {"context"} == top
     assert set(definitions["Environment"]["properties"]) == top - {"environments"}
     assert definitions["Environment"]["required"] == []
+    assert {name: field["description"] for name, field in whole["properties"].items()} == {
+        name: ALLOWED[name] for name in top - {"context"}
+    }
+    assert all(field["description"] for struct in definitions.values() for field in struct["properties"].values())
     weight = definitions["StepDocument"]["properties"]["weight"]
     assert (weight["minimum"], weight["maximum"]) == (1, 100)
     assert weight["description"] == ALLOWED["steps[].weight"]
