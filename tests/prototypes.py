@@ -10,6 +10,7 @@ from random import Random
 from threading import Condition, Event, Lock, RLock
 from typing import Any
 
+from companyos_canary.promql import Vector
 from companyos_canary.sandbox.kinds import KINDS
 from companyos_canary.sandbox.tsdb import Row, _Entry
 from tests.world import World
@@ -64,8 +65,9 @@ def _series(entry: _Entry) -> _Entry:
     return _Entry(entry.labels, entry.times[:], entry.values[:], entry.stale[:])
 
 
-# Each pod has nineteen of both.
-copyreg.pickle(Row, lambda _: "it never changes")  # `copy` takes the value itself where it gets a text
+# Each pod has nineteen rows and entries; answers are kept as vectors.
+for fixed in (Row, Vector):
+    copyreg.pickle(fixed, lambda _: "it never changes")  # `copy` takes the value itself where it gets a text
 copyreg.pickle(_Entry, lambda entry: (partial(_series, entry), ()))
 # Nobody waits or holds a lock between two commands. The state of a Random has 625 numbers.
 copyreg.pickle(Condition, lambda _: (Condition, (RLock(),)))
