@@ -11,7 +11,7 @@ from companyos_canary import cli
 from tests.world import World
 
 K9S = Path(__file__).parents[2] / "contrib" / "k9s.yaml"
-PLUGINS: dict[str, Any] = yaml.safe_load(K9S.read_text())["plugins"]
+PLUGINS: dict[str, Any] = yaml.load(K9S.read_text(), yaml.CSafeLoader)["plugins"]
 VALUES = {"$NAME": "companyos-api", "$NAMESPACE": "companyos", "$CONTEXT": "sandbox"}
 CHANGES = {"promote", "abort", "undo"}
 

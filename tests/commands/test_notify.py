@@ -17,7 +17,7 @@ from companyos_canary.sandbox.faults.effects import Answer, Fault
 from companyos_canary.sandbox.kinds import CONFIGMAP, NAMESPACE, SECRET
 from tests.world import Ran, World
 
-RECORDED = yaml.safe_load((Path(__file__).parent / "notify" / "recorded.yaml").read_text())
+RECORDED = yaml.load((Path(__file__).parent / "notify" / "recorded.yaml").read_text(), yaml.CSafeLoader)
 META = {"name": "argo-rollouts-notification-configmap", "namespace": "companyos"}
 TAKEN = b'{"ok": true, "success": true, "status": 1, "data": {"authToken": "tok", "userId": "u1"}}'
 # Ours leaves out what means nothing to the service, or changes at each time.
@@ -190,8 +190,8 @@ def test_config_map_and_secret_may_be_files(waiting: World) -> None:
     services = waiting.carry_out = Services()
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": META, "data": RECORDED["config"]}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": META, "stringData": RECORDED["secret"]}
-    (waiting.folder / "config.yaml").write_text(yaml.safe_dump(config))
-    (waiting.folder / "secret.yaml").write_text(yaml.safe_dump(secret))
+    (waiting.folder / "config.yaml").write_text(yaml.dump(config, Dumper=yaml.CSafeDumper))
+    (waiting.folder / "secret.yaml").write_text(yaml.dump(secret, Dumper=yaml.CSafeDumper))
     files = ("--config-map", "config.yaml", "--secret", "secret.yaml")
     assert notify(waiting, "plain", "mattermost:town", more=files).code == ExitCode.OK
     (sent,) = services.sent
@@ -210,7 +210,7 @@ def test_with_files_alone_no_cluster_is_asked(waiting: World) -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": META, "stringData": RECORDED["secret"]}
     rollout = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": "filed"}}
     for name, obj in (("config", config), ("secret", secret), ("rollout", rollout)):
-        (waiting.folder / f"{name}.yaml").write_text(yaml.safe_dump(obj))
+        (waiting.folder / f"{name}.yaml").write_text(yaml.dump(obj, Dumper=yaml.CSafeDumper))
     waiting.requests.clear()
     waiting.connect = lambda *_: pytest.fail("no cluster is needed")  # type: ignore[method-assign]
     files = ("--rollout-file", "rollout.yaml", "--config-map", "config.yaml", "--secret", "secret.yaml")
@@ -398,7 +398,9 @@ def test_options_and_parts_that_cannot_be_used_are_named(
     waiting: World, service: str, template: str, said: str
 ) -> None:
     key, _, text = service.partition(": ")
-    world = configured(waiting, {key: yaml.safe_load(text) if text.startswith("'") else text, "template.t": template})
+    world = configured(
+        waiting, {key: yaml.load(text, yaml.CSafeLoader) if text.startswith("'") else text, "template.t": template}
+    )
     ran = notify(world, "t", f"{key.rpartition('.')[2]}:x")
     assert (ran.code, ran.out) == (ExitCode.FAILED, "")
     assert said in ran.err

@@ -13,7 +13,7 @@ from companyos_canary.lint.check import check, file_of
 from companyos_canary.lint.rules import RULES
 from tests.lint import samples
 
-MANIFESTS = [list(yaml.safe_load_all(samples.bad(rule.id))) for rule in RULES]
+MANIFESTS = [list(yaml.load_all(samples.bad(rule.id), yaml.CSafeLoader)) for rule in RULES]
 ODD = (
     None,
     "",
@@ -53,7 +53,7 @@ def changed(manifest: list[Any], path: tuple[Any, ...], value: Any) -> str:
         del holder[path[-1]]
     else:
         holder[path[-1]] = value
-    return yaml.safe_dump_all(made)
+    return yaml.dump_all(made, Dumper=yaml.CSafeDumper)
 
 
 def ends(text: str) -> bool:
@@ -75,5 +75,5 @@ def test_any_field_may_be_anything(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 3))):
         path = data.draw(st.sampled_from(list(places(manifest))))
         text = changed(manifest, path, data.draw(st.sampled_from(ODD)))
-        manifest = list(yaml.safe_load_all(text))
+        manifest = list(yaml.load_all(text, yaml.CSafeLoader))
     assert ends(text)

@@ -90,7 +90,7 @@ class Released:
         self.store = Store(self.clock)
         provider = FunctionProvider(lambda request, _: answer(_query(request)), self.clock)
         self.cluster = Cluster(self.store, provider=provider, traffic=provider)
-        objects = list(yaml.safe_load_all(text))
+        objects = list(yaml.load_all(text, yaml.CSafeLoader))
         for obj in objects:
             kind = KINDS[obj["kind"]]
             self.store.create(kind, {**obj, "metadata": {**obj["metadata"], **_place(kind)}})
@@ -251,7 +251,7 @@ def test_templates_in_a_circle_are_refused_by_the_sandbox_which_a_controller_doe
 
 
 def _collected(text: str) -> str:
-    objects = {o["metadata"]["name"]: o for o in yaml.safe_load_all(text)}
+    objects = {o["metadata"]["name"]: o for o in yaml.load_all(text, yaml.CSafeLoader)}
     try:
         collect([{"templateName": "one"}], lambda name, _: objects.get(name))
     except TemplateError as error:
@@ -272,14 +272,14 @@ def test_what_a_rollout_gives_becomes_of_an_argument(rule: str, bad: list[str], 
 
 
 def _limits(text: str) -> list[str]:
-    rollout, template = yaml.safe_load_all(text)
+    rollout, template = yaml.load_all(text, yaml.CSafeLoader)
     analysis = rollout["spec"]["strategy"]["canary"]["steps"][1]["analysis"]
     spec = run_spec(analysis, rollout, lambda *_: template, latest_hash="l", stable_hash="s")
     return [arg["value"] for arg in spec["args"]]
 
 
 def test_an_argument_with_two_values_is_refused() -> None:
-    (template,) = yaml.safe_load_all(samples.bad("two-values"))
+    (template,) = yaml.load_all(samples.bad("two-values"), yaml.CSafeLoader)
     with pytest.raises(TemplateError, match="both Value and ValueFrom"):
         check({"templates": [{"templateName": "rate"}]}, {"metadata": {}}, lambda *_: template, background=False)
 
@@ -291,6 +291,6 @@ def test_every_rule_is_shown_to_be_real_or_says_why_not() -> None:
 @pytest.mark.parametrize("rule", [rule for rule, shown in OTHERWISE.items() if shown == "the API server"])
 def test_the_api_server_drops_or_refuses_it(rule: str) -> None:
     for text, wrong in ((samples.bad(rule), True), (samples.good(rule), False)):
-        (obj,) = yaml.safe_load_all(text)
+        (obj,) = yaml.load_all(text, yaml.CSafeLoader)
         found = findings_of(KINDS[obj["kind"]], obj)
         assert bool(found.unknown or found.wrong) is wrong

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 WINDOW = "30s"
 MIN_REQUESTS = "50"
 ROWS: list[dict[str, Any]] = json.loads((HERE / "situations.json").read_text())["rows"]
-QUERIES: dict[str, dict[str, str]] = yaml.safe_load((HERE / "queries.yaml").read_text())
+QUERIES: dict[str, dict[str, str]] = yaml.load((HERE / "queries.yaml").read_text(), yaml.CSafeLoader)
 QUERIES["evidence"] = {
     name: evidence.evidence_query(MetricSettings(name, side, limit)) for name, (side, limit) in GUIDE.items()
 }

@@ -20,7 +20,7 @@ from companyos_canary.sandbox.store import Store
 from tests.provider import FunctionProvider
 from tests.world import START
 
-RECORDED: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "analysis_recorded.yaml").read_text())
+RECORDED: dict[str, Any] = yaml.load((Path(__file__).parent / "analysis_recorded.yaml").read_text(), yaml.CSafeLoader)
 _TIMES = ("startedAt", "finishedAt", "completedAt")
 _ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
