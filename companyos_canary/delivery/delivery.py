@@ -5,13 +5,12 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from companyos_canary.delivery.hiding import Hidden
-from companyos_canary.delivery.message import Destination, Mail, Parcel, Post, Retrying, Sending
+from companyos_canary.delivery.message import Destination, Parcel, Retrying, Sending
 from companyos_canary.delivery.services import SERVICES
 from companyos_canary.delivery.transport import place
 from companyos_canary.errors import CanaryError, Unauthenticated, Uncertain, Unreachable
 from companyos_canary.model.http import Response
 
-_DENIED_HTTP, _DENIED_SMTP = (401, 403), (454, 530, 534, 535, 538)
 _DENIED = ("account_inactive", "invalid_auth", "missing_scope", "not_authed", "token_expired", "token_revoked")
 
 
@@ -40,7 +39,7 @@ def deliver(kind: str, sending: Sending, hidden: Hidden, ways: Ways) -> Delivere
     exchange = SERVICES[kind](sending)
     parcel = next(exchange)
     while True:
-        known = hidden.and_headers(parcel.headers) if isinstance(parcel, Post) else hidden
+        known = hidden.and_headers(parcel.headers)
         answer = _answered(parcel, sending, known, ways)
         said = known.line(answer.body.decode("utf-8", "replace"))
         server = known.line(place(parcel))
@@ -53,36 +52,31 @@ def deliver(kind: str, sending: Sending, hidden: Hidden, ways: Ways) -> Delivere
 def _answered(parcel: Parcel, sending: Sending, hidden: Hidden, ways: Ways) -> Response:
     """The answer that lets it continue."""
     server, to = hidden.line(place(parcel)), sending.to
-    retrying = parcel.retrying if isinstance(parcel, Post) else None
-    limit = min(ways.timeout, parcel.timeout or ways.timeout) if isinstance(parcel, Post) else ways.timeout
+    limit = min(ways.timeout, parcel.timeout or ways.timeout)
     tries = 0
     while True:
         tries += 1
         try:
             answer = ways.carry_out(parcel, limit)
         except Unreachable as error:
-            if isinstance(parcel, Post) and parcel.has_next:
+            if parcel.has_next:
                 return Response(0)
             if error.sent:
                 raise Uncertain(
                     f"`{to}`: {server} {error.message}: the message may have arrived",
                     hint="look there before you send it again",
                 ) from None
-            if (pause := _pause(retrying, tries)) is None:
+            if (pause := _pause(parcel.retrying, tries)) is None:
                 raise Unreachable(
                     f"`{to}` was not sent: {server} {error.message}{_times(tries)}", hint=_check(to.service)
                 ) from None
         else:
-            if (isinstance(parcel, Post) and parcel.has_next) or _is_taken(parcel, answer):
+            if parcel.has_next or parcel.accepts(answer):
                 return answer
             again = answer.status == 429 or (answer.status >= 500 and answer.status != 501)
-            if not again or (pause := _pause(retrying, tries)) is None:
+            if not again or (pause := _pause(parcel.retrying, tries)) is None:
                 raise _refused(parcel, answer, hidden, to, tries)
         ways.sleep(pause)
-
-
-def _is_taken(parcel: Parcel, answer: Response) -> bool:
-    return answer.status == 250 if isinstance(parcel, Mail) else parcel.accepts(answer)
 
 
 def _pause(retrying: Retrying | None, tries: int) -> float | None:
@@ -95,8 +89,7 @@ def _pause(retrying: Retrying | None, tries: int) -> float | None:
 def _refused(parcel: Parcel, answer: Response, hidden: Hidden, to: Destination, tries: int) -> CanaryError:
     server = hidden.line(place(parcel))
     said = hidden.line(answer.body.decode("utf-8", "replace"))
-    denied = answer.status in (_DENIED_SMTP if isinstance(parcel, Mail) else _DENIED_HTTP)
-    denied = denied or any(f'"{word}"' in said for word in _DENIED)
+    denied = answer.status in parcel.denied or any(f'"{word}"' in said for word in _DENIED)
     kind = Unauthenticated if denied else CanaryError
     shown = f"{answer.status}{_times(tries)}{f': {said}' if said else ''}"
     return kind(f"`{to}` was not sent: {server} answered {shown}", hint=_check(to.service))

@@ -30,9 +30,15 @@ class Retrying(Struct, frozen=True):
     longest: float
 
 
+def accepted(*statuses: int) -> Callable[[Response], bool]:
+    """These statuses; any 2xx where none is given."""
+    return lambda answer: answer.status in statuses if statuses else 200 <= answer.status < 300
+
+
 class Post(Struct, frozen=True):
-    """One request. `accepts`: whether the answer means that the message was taken. `timeout` is in seconds. With
-    `has_next` another one is sent where this one is not taken."""
+    """One request. `accepts`: whether the answer means that the message was taken; `denied`: the statuses that say that
+    the credentials are no good. `timeout` is in seconds. With `has_next` another one is sent where this one is not
+    taken."""
 
     url: str
     headers: Mapping[str, str]
@@ -43,10 +49,11 @@ class Post(Struct, frozen=True):
     retrying: Retrying | None = None
     timeout: float | None = None
     has_next: bool = False
+    denied: tuple[int, ...] = (401, 403)
 
 
 class Mail(Struct, frozen=True):
-    """One email over SMTP; name and password only where the service has both."""
+    """One email over SMTP, once; name and password only where the service has both. The rest as of a Post."""
 
     host: str
     port: int
@@ -58,6 +65,12 @@ class Mail(Struct, frozen=True):
     username: str = ""
     password: str = ""
     verify: bool = True
+    headers: Mapping[str, str] = {}
+    accepts: Callable[[Response], bool] = accepted(250)
+    retrying: None = None
+    timeout: None = None
+    has_next: bool = False
+    denied: tuple[int, ...] = (454, 530, 534, 535, 538)
 
 
 Parcel = Post | Mail
@@ -80,6 +93,11 @@ class Sending(Struct, frozen=True):
 
     def field(self, name: str) -> str:
         return text_of((self.part or {}).get(name))
+
+    @property
+    def verify(self) -> bool:
+        """Whether the certificate of the server is checked."""
+        return not given(self.options, "insecureSkipVerify")
 
     def entry(self, name: str) -> str:
         """The entry for the recipient in a map of options: an address or a key."""
@@ -125,18 +143,12 @@ class Sending(Struct, frozen=True):
     def post(self, url: str, body: Any, accepts: Callable[[Response], bool], **headers: str) -> Post:
         """JSON to an address; names of headers have `_` for `-`."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return Post(
-            url,
-            {"Content-Type": "application/json", **named},
-            json.dumps(body, ensure_ascii=False).encode(),
-            accepts,
-            verify=not given(self.options, "insecureSkipVerify"),
-        )
+        kind = {"Content-Type": "application/json", **named}
+        return Post(url, kind, json.dumps(body, ensure_ascii=False).encode(), accepts, verify=self.verify)
 
     def form(self, url: str, fields: Mapping[str, str], accepts: Callable[[Response], bool]) -> Post:
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        insecure = bool(given(self.options, "insecureSkipVerify"))
-        return Post(url, kind, urlencode(fields).encode(), accepts, verify=not insecure)
+        return Post(url, kind, urlencode(fields).encode(), accepts, verify=self.verify)
 
 
 def given(options: Fields, name: str) -> Any:
@@ -165,11 +177,6 @@ def basic(options: Fields) -> dict[str, str]:
 def non_empty(**fields: Any) -> dict[str, Any]:
     """Those that are not empty."""
     return {name: value for name, value in fields.items() if value not in ("", None, [], {})}
-
-
-def accepted(*statuses: int) -> Callable[[Response], bool]:
-    """These statuses; any 2xx where none is given."""
-    return lambda answer: answer.status in statuses if statuses else 200 <= answer.status < 300
 
 
 def says(name: str, value: Any = True) -> Callable[[Response], bool]:

@@ -46,7 +46,7 @@ def _webhook(s: Sending) -> Exchange:
         (s.text if s.part is None else s.field("body")).encode(),
         accepted(),
         method=s.field("method") or "GET",
-        verify=not given(s.options, "insecureSkipVerify"),
+        verify=s.verify,
         retrying=Retrying(
             _whole(s, "retryMax") or 3,
             (_whole(s, "retryWaitMin") or 10**9) * _NANOSECOND,
