@@ -1,4 +1,4 @@
-"""What a file that a person names holds.
+"""What a file that a person names holds, and how deep its YAML goes.
 
 A pipe is read to its end, as other programs do: `--kubeconfig <(…)`, `-f /dev/stdin`, a FIFO. That is right for what is
 read once: a kubeconfig, canary.yaml, objects. What a pipe held is kept, because a command may ask for it twice. One in
@@ -16,6 +16,8 @@ LONGEST_FILE = 16 * 1024 * 1024
 """Bytes of a file that are read."""
 WRITTEN_WITHIN = 30.0
 """Seconds in which something has to come out of a pipe."""
+DEEPEST = 100
+"""Values inside one another in a YAML text of people."""
 _PIECE = 1024 * 1024
 _KINDS = (
     (stat.S_ISDIR, "a directory"),
@@ -105,3 +107,20 @@ def _piped(handle: int, path: str, patience: float) -> bytes:
             break
         found += piece
     return bytes(found)
+
+
+def too_deep(text: str) -> int:
+    """The line at which YAML has more than DEEPEST values inside one another; 0 where it has not. Read event by event:
+    what makes values of it calls itself for each level. Raises YAMLError."""
+    import yaml  # noqa: PLC0415 - 20 ms
+    from yaml import events  # noqa: PLC0415
+
+    depth = 0
+    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        if isinstance(event, events.MappingStartEvent | events.SequenceStartEvent):
+            depth += 1
+            if depth > DEEPEST:
+                return text.count("\n", 0, event.start_mark.index) + 1 if event.start_mark else 1
+        elif isinstance(event, events.MappingEndEvent | events.SequenceEndEvent):
+            depth -= 1
+    return 0

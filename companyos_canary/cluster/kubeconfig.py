@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from companyos_canary.errors import ConfigError, UsageError, near
-from companyos_canary.files import bounded, lasting
+from companyos_canary.files import bounded, lasting, too_deep
 from companyos_canary.model.http import without_password
 from companyos_canary.model.place import NOBODY, Identity
 
@@ -222,8 +222,6 @@ def _named_one(name: str, blocks: Mapping[str, Block], kind: str) -> str:
 
 def _read(path: str) -> dict[str, Any]:
     import yaml  # noqa: PLC0415 - 20 ms
-
-    from companyos_canary.nesting import too_deep  # noqa: PLC0415
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:

@@ -12,7 +12,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from companyos_canary.errors import ConfigError, guess, printable
-from companyos_canary.nesting import DEEPEST, too_deep
+from companyos_canary.files import DEEPEST, too_deep
 
 FieldPath = tuple[str | int, ...]
 
