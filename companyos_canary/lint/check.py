@@ -11,9 +11,8 @@ from companyos_canary.lint.finding import SEVERITIES, Finding, Found, Rule, belo
 from companyos_canary.lint.metric import metrics_of
 from companyos_canary.lint.objects import SCRAPE, Manifest, Rendered, RuleCase, World, objects_in
 from companyos_canary.lint.rules import RULES, argument, comment, shape
+from companyos_canary.lint.rules.analysis import TEMPLATES
 from companyos_canary.lint.rules.comment import Comment
-
-_TEMPLATES = ("AnalysisTemplate", "ClusterAnalysisTemplate")
 
 
 class File(Struct, frozen=True):
@@ -102,7 +101,7 @@ def _of_object(case: RuleCase, sound: bool) -> Iterator[Finding]:
         rules = [r for r in rules if r in shape.RULES]
     for rule in rules:
         yield from (_finding(rule, case.object, found) for found in rule.check(case))
-    if kind in _TEMPLATES and sound:
+    if kind in TEMPLATES and sound:
         for metric in metrics_of(case):
             for rule in RULES:
                 if not rule.kinds:

@@ -98,6 +98,11 @@ class Manifest(Struct, frozen=True, eq=False):
         spec = self.data.get("spec")
         return spec if isinstance(spec, Mapping) else {}
 
+    @property
+    def canary(self) -> Fields:
+        """The canary strategy of a Rollout; empty without one."""
+        return below(self.spec, "strategy", "canary") or {}
+
     def line(self, path: Path) -> int:
         return self.document.line((*self.at, *path))
 
@@ -219,7 +224,7 @@ _SERVICES = {
 
 def analyses_of(rollout: Manifest) -> Iterator[tuple[Path, Fields, bool]]:
     """The analyses of a Rollout: path, object, and whether it runs in the background."""
-    canary = below(rollout.spec, "strategy", "canary") or {}
+    canary = rollout.canary
     at: Path = ("spec", "strategy", "canary")
     if canary.get("analysis"):
         yield (*at, "analysis"), canary["analysis"], True
@@ -230,3 +235,10 @@ def analyses_of(rollout: Manifest) -> Iterator[tuple[Path, Fields, bool]]:
     for name in ("prePromotionAnalysis", "postPromotionAnalysis"):
         if blue_green.get(name):
             yield ("spec", "strategy", "blueGreen", name), blue_green[name], False
+
+
+def holders(case: "RuleCase") -> list[tuple[Path, Fields]]:
+    """What names templates and arguments: the analyses of a Rollout, or the spec of a template."""
+    if case.object.kind == "Rollout":
+        return [(path, analysis) for path, analysis, _ in analyses_of(case.object)]
+    return [(("spec",), case.object.spec)]

@@ -256,14 +256,14 @@ def _combined(node: tree.BinaryExpr) -> Possible:
         enough = operator == "and" and right.low > 0  # `x / y and on() requests >= 100`
         return replace(left, empty=True, nan=left.nan and not enough)
     both: _Kind = "scalar" if left.kind == right.kind == "scalar" else "vector"
+    matched = "scalar" not in (left.kind, right.kind)
     found = Possible(
         both,
         empty=left.empty or right.empty,
         nan=left.nan or right.nan,
         infinite=left.infinite or right.infinite,
-        many=left.many and right.many if both == "vector" and "scalar" not in (left.kind, right.kind) else
-        left.many or right.many,
-    )  # fmt: off
+        many=left.many and right.many if matched else left.many or right.many,
+    )
     if operator in COMPARISONS:
         if both == "scalar" or (node.modifier and node.modifier.return_bool):
             return replace(found, low=0, high=1, nan=False, infinite=False)

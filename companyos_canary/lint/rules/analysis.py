@@ -10,7 +10,7 @@ from companyos_canary.analysis.spec import check
 from companyos_canary.errors import near
 from companyos_canary.lint.finding import Found, Path, rule
 from companyos_canary.lint.metric import TemplateMetric, compiled_or_fault, templates_of
-from companyos_canary.lint.objects import Manifest, RuleCase, analyses_of
+from companyos_canary.lint.objects import Manifest, RuleCase, analyses_of, holders
 from companyos_canary.model.http import Fields
 from companyos_canary.promql.parse import parse
 from companyos_canary.promql.values import PromqlError
@@ -46,7 +46,7 @@ def _circle(case: RuleCase, at: Manifest, above: tuple[Manifest, ...]) -> list[s
     if at in above:
         return [o.name for o in above] + [at.name] if at is case.object else []
     for ref in at.spec.get("templates") or ():
-        inner = case.world.template(ref.get("templateName") or "", bool(ref.get("clusterScope")), at)
+        inner = _template(case, ref, at)
         if inner is not None and (found := _circle(case, inner, (*above, at))):
             return found
     return []
@@ -93,7 +93,7 @@ def invalid_analysis(case: RuleCase) -> Iterator[Found]:
     templates are in the files.
     """
     for path, analysis, background in analyses_of(case.object):
-        if any(True for _ in _missing(case, analysis)):
+        if _missing(case, analysis):
             continue
         try:
             check(
@@ -138,24 +138,22 @@ def missing_template(case: RuleCase) -> Iterator[Found]:
     A template that does not exist in the cluster either makes the Rollout an InvalidSpec. If it is applied from
     somewhere else, lint it together with the Rollout.
     """
-    if case.object.kind == "Rollout":
-        found = [(path, ref) for path, analysis, _ in analyses_of(case.object) for ref in _missing(case, analysis)]
-    else:
-        found = [(("spec",), ref) for ref in _missing(case, case.object.spec)]
-    for path, ref in found:
+    for path, ref in ((path, ref) for path, analysis in holders(case) for ref in _missing(case, analysis)):
         name, kind = ref.get("templateName") or "", _kind(ref)
         known = [o.name for o in case.world.beside(kind, case.object)]
         if known:
             yield Found((*path, "templates"), f"the {kind} `{name}` is not in these files", near(name, known))
 
 
-def _missing(case: RuleCase, analysis: Fields) -> Iterator[Fields]:
+def _missing(case: RuleCase, analysis: Fields) -> list[Fields]:
     """References to templates that are not in the files."""
     known = templates_of(analysis, case.object, case.world)
     refs = [*(analysis.get("templates") or ()), *(r for t in known for r in t.spec.get("templates") or ())]
-    for ref in refs:
-        if case.world.template(ref.get("templateName") or "", bool(ref.get("clusterScope")), case.object) is None:
-            yield ref
+    return [ref for ref in refs if _template(case, ref, case.object) is None]
+
+
+def _template(case: RuleCase, ref: Fields, beside: Manifest) -> Manifest | None:
+    return case.world.template(ref.get("templateName") or "", bool(ref.get("clusterScope")), beside)
 
 
 def _kind(ref: Fields) -> str:
@@ -242,11 +240,9 @@ def no_such_metric(case: RuleCase) -> Iterator[Found]:
     The next update is aborted when the analysis starts. A rule is a regular expression: `*` alone is not one and
     matches nothing; `.*` matches every metric.
     """
-    if case.object.kind == "Rollout":
-        places = [(path, a) for path, a, _ in analyses_of(case.object) if not any(True for _ in _missing(case, a))]
-    else:
-        places = [(("spec",), case.object.spec)] if not any(True for _ in _missing(case, case.object.spec)) else []
-    for path, analysis in places:
+    for path, analysis in holders(case):
+        if _missing(case, analysis):
+            continue
         templates = templates_of(analysis, case.object, case.world)
         own = analysis.get("metrics") or ()
         metrics = [*own, *(m for t in templates for m in t.spec.get("metrics") or ())]

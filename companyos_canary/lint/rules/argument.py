@@ -8,7 +8,7 @@ from functools import lru_cache
 from companyos_canary.errors import near
 from companyos_canary.lint.finding import Found, rule
 from companyos_canary.lint.metric import TemplateMetric, tags, templates_of
-from companyos_canary.lint.objects import Manifest, RuleCase, World, analyses_of
+from companyos_canary.lint.objects import Manifest, RuleCase, World, analyses_of, holders
 from companyos_canary.lint.rules.analysis import TEMPLATES
 from companyos_canary.model.http import Fields
 
@@ -89,11 +89,7 @@ def duplicate_argument(case: RuleCase) -> Iterator[Found]:
 
     Only the last value counts.
     """
-    if case.object.kind == "Rollout":
-        places = [(path, analysis) for path, analysis, _ in analyses_of(case.object)]
-    else:
-        places = [(("spec",), case.object.spec)]
-    for path, holder in places:
+    for path, holder in holders(case):
         args = holder.get("args") or ()
         for name, count in Counter(a.get("name") or "" for a in args).items():
             if count > 1:

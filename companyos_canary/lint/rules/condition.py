@@ -55,7 +55,7 @@ def wrong_result(metric: TemplateMetric) -> Iterator[Found]:
             hint = "write `result`" if what == "a number" and "result[" in condition.text else hint
             yield Found((*metric.path, field), f"`result` is {what} here, which does not fit: {faults[-1]}", hint)
             return
-    for answer, conditions in filter(None, (_judged(metric),)):
+    for answer, conditions in _judged(metric):
         if not answer.many and _phases(metric, answer, conditions) == {"Error"}:
             text = f"every answer is an Error: {_error(conditions, as_result(answer, 1.0))}"
             yield Found(_at(metric), text, "" if answer.kind == "scalar" else "`result` is a list; write `result[0]`")
@@ -79,18 +79,19 @@ def _type_fault(condition: Condition, *, scalar: bool) -> str:
     return ""
 
 
-def _judged(metric: TemplateMetric) -> tuple[Possible, Sequence[Condition]] | None:
-    """What can be said about its answers, and its conditions, where both are understood and fit each other."""
+def _judged(metric: TemplateMetric) -> Iterator[tuple[Possible, Sequence[Condition]]]:
+    """What can be said about its answers, and its conditions, where both are understood and fit each other; else
+    nothing."""
     answer, conditions = metric.answer, tuple(metric.conditions.values())
     wanted = sum(map(bool, (metric.success, metric.failure)))
     if metric.provider != "prometheus" or answer is None or answer.kind == "text" or not wanted:
-        return None
+        return
     if len(conditions) < wanted or not all(asks(c.tree) for c in conditions):
-        return None
+        return
     if any(_SEVERAL.search(c.text) for c in conditions):
-        return None  # about a row of numbers, which one number does not represent
-    scalar = answer.kind == "scalar"
-    return None if any(_type_fault(c, scalar=scalar) for c in conditions) else (answer, conditions)
+        return  # about a row of numbers, which one number does not represent
+    if not any(_type_fault(c, scalar=answer.kind == "scalar") for c in conditions):
+        yield answer, conditions
 
 
 @rule("cannot-fail", "error")
@@ -100,7 +101,7 @@ def cannot_fail(metric: TemplateMetric) -> Iterator[Found]:
     Often the limit has another unit than the value: a share of errors is between 0 and 1, so that `< 5` holds always;
     a rate is never below 0.
     """
-    for answer, conditions in filter(None, (_judged(metric),)):
+    for answer, conditions in _judged(metric):
         phases = _phases(metric, answer, conditions)
         if phases == {"Successful"} and not only_counts(conditions):
             yield Found(_at(metric), f"every value passes: {_range(answer)}", _percent(answer))
@@ -113,7 +114,7 @@ def cannot_pass(metric: TemplateMetric) -> Iterator[Found]:
     A share that is compared with a percentage (`> 95`), or two conditions that exclude each other: every update is
     aborted, or waits for a person.
     """
-    for answer, conditions in filter(None, (_judged(metric),)):
+    for answer, conditions in _judged(metric):
         phases = _phases(metric, answer, conditions)
         empty = answer.empty and answer.kind != "scalar" and phase(metric, []) == "Successful"
         if phases and phases <= {"Failed", "Inconclusive"} and not empty:
@@ -126,7 +127,7 @@ def failure_never_holds(metric: TemplateMetric) -> Iterator[Found]:
 
     What does not pass is Inconclusive then, never Failed: the update waits for a person where it should be aborted.
     """
-    for answer, conditions in filter(None, (_judged(metric),)):
+    for answer, conditions in _judged(metric):
         failure = metric.conditions.get("failureCondition")
         found = (
             {condition_holds(failure, as_result(answer, v)) for v in values(answer, conditions)} if failure else set()
@@ -163,7 +164,7 @@ def healthy_is_empty(metric: TemplateMetric) -> Iterator[Found]:
     Then `result[0]` is an Error, and five Errors in a row (40 seconds) abort the update: without a single error. With a
     condition on `len(result)` it is Inconclusive, and every good release waits for a person.
     """
-    for answer, _ in filter(None, (_judged(metric),)):
+    for answer, _ in _judged(metric):
         found = phase(metric, [])
         if found not in ("Successful", None) and answer.empty and _healthy_when_empty(metric, answer):
             yield Found(
@@ -194,7 +195,7 @@ def empty_answer(metric: TemplateMetric) -> Iterator[Found]:
     `len(result) > 0 && …` in a successCondition with a failureCondition next to it makes it Inconclusive, and
     `len(result) == 0 || …` makes it pass.
     """
-    for answer, _ in filter(None, (_judged(metric),)):
+    for answer, _ in _judged(metric):
         empty = answer.empty and answer.kind != "scalar"
         if empty and phase(metric, []) == "Error" and not _healthy_when_empty(metric, answer):
             text = (
@@ -211,7 +212,7 @@ def passes_on_nothing(metric: TemplateMetric) -> Iterator[Found]:
     so that a failureCondition alone never fails. The canary passes although nothing was measured. If that is meant,
     say it: `len(result) == 0 || …`, `isNaN(result[0]) || …`.
     """
-    for answer, conditions in filter(None, (_judged(metric),)):
+    for answer, conditions in _judged(metric):
         empty = answer.empty and answer.kind != "scalar" and not guards_emptiness(conditions)
         if empty and phase(metric, []) == "Successful":
             yield Found(_at(metric), f"metric `{metric.name}` passes if the query answers nothing")
@@ -227,7 +228,7 @@ def fails_on_nan(metric: TemplateMetric) -> Iterator[Found]:
     0/0 is NaN, and NaN is not less than any limit: a successCondition alone makes it Failed. With a failureCondition
     next to it, it is Inconclusive.
     """
-    for answer, conditions in filter(None, (_judged(metric),)):
+    for answer, conditions in _judged(metric):
         nan = as_result(answer, math.nan)
         if answer.nan and phase(metric, nan) == "Failed" and not guards_nan(conditions):
             yield Found(
@@ -244,7 +245,7 @@ def division_by_zero(metric: TemplateMetric) -> Iterator[Found]:
     x/0 is +Inf, greater than every limit. A ratio of the canary's errors to those of stable is +Inf with the first
     error of the canary if stable has none.
     """
-    for answer, _ in filter(None, (_judged(metric),)):
+    for answer, _ in _judged(metric):
         if answer.infinite and phase(metric, as_result(answer, math.inf)) == "Failed":
             yield Found(
                 metric.query_path,

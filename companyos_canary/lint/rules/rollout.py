@@ -71,7 +71,7 @@ def weight_by_pods(case: RuleCase) -> Iterator[Found]:
     10 % of 3 pods is one of four (25 %). With one replica a canary gets half of the traffic, or, without
     room for one more pod, all of it.
     """
-    canary, replicas = _canary(case), case.object.spec.get("replicas")
+    canary, replicas = case.object.canary, case.object.spec.get("replicas")
     for index, weight, got in rounded(canary, replicas):
         total = got.canary + got.stable
         pods = f"{got.canary} of {total} pod{'' if total == 1 else 's'}"
@@ -84,10 +84,6 @@ def weight_by_pods(case: RuleCase) -> Iterator[Found]:
 _AT: Path = ("spec", "strategy", "canary")
 
 
-def _canary(case: RuleCase) -> Mapping[str, Any]:
-    return below(case.object.spec, "strategy", "canary") or {}
-
-
 @rule("endless-pause", "note", "Rollout")
 def endless_pause(case: RuleCase) -> Iterator[Found]:
     """A pause without a duration waits for a person.
@@ -95,7 +91,7 @@ def endless_pause(case: RuleCase) -> Iterator[Found]:
     In CI `canary deploy` ends with 8 at this step, unless `--until paused` makes that the end; nothing continues until
     someone promotes or aborts it.
     """
-    for index, step in enumerate(_canary(case).get("steps") or ()):
+    for index, step in enumerate(case.object.canary.get("steps") or ()):
         if step.get("pause") is not None and step["pause"].get("duration") is None:
             yield Found((*_AT, "steps", index, "pause"), "the rollout waits here until someone promotes it")
 
@@ -122,7 +118,7 @@ def abort_keeps_canary(case: RuleCase) -> Iterator[Found]:
     `abortScaleDownDelaySeconds: 0` means never where a step has used setCanaryScale, not at once. Without the field
     they stay for 30 seconds.
     """
-    canary = _canary(case)
+    canary = case.object.canary
     scaled = any(step.get("setCanaryScale") is not None for step in canary.get("steps") or ())
     if canary.get("abortScaleDownDelaySeconds") == 0 and scaled:
         text = "with setCanaryScale a delay of 0 means that aborted pods are never removed"
@@ -136,7 +132,7 @@ def service_without_router(case: RuleCase) -> Iterator[Found]:
     The Service selects the canary's pods, but nothing sends the weight of a step to it (argo-rollouts #1760): the
     traffic goes where the other Services send it, by numbers of pods.
     """
-    canary = _canary(case)
+    canary = case.object.canary
     if canary.get("canaryService") and canary.get("trafficRouting") is None:
         text = f"nothing sends traffic to the Service `{canary['canaryService']}`: the Rollout has no trafficRouting"
         yield Found((*_AT, "canaryService"), text)

@@ -7,9 +7,9 @@ from companyos_canary.errors import near
 from companyos_canary.lint.finding import Found, Path, below, mappings, rule
 from companyos_canary.lint.objects import Manifest, RuleCase, named_services
 from companyos_canary.model.http import Fields
+from companyos_canary.model.rollout import GATEWAY
 
 _ROUTING: Path = ("spec", "strategy", "canary", "trafficRouting")
-_GATEWAY = "argoproj-labs/gatewayAPI"
 _LABEL = "gatewayapi-canary"
 
 
@@ -34,7 +34,7 @@ def ingress_without_service(case: RuleCase) -> Iterator[Found]:
     The controller refuses the Rollout (InvalidSpec) as soon as it sees both. A rule counts, the default backend does
     not. `kubectl argo rollouts lint` does not notice: it looks only at an Ingress that has such a rule.
     """
-    canary = _canary(case)
+    canary = case.object.canary
     for router, one, several in (("nginx", "stableIngress", "stableIngresses"), ("alb", "ingress", "ingresses")):
         settings = below(canary, "trafficRouting", router) or {}
         service = settings.get("rootService") or canary.get("stableService") or ""
@@ -61,7 +61,7 @@ def route_without_backends(case: RuleCase) -> Iterator[Found]:
     The plugin sets the weights of the two backendRefs. Without one of them it fails at the first setWeight, and the
     update stays there.
     """
-    canary = _canary(case)
+    canary = case.object.canary
     wanted = [n for n in (canary.get("stableService"), canary.get("canaryService")) if n]
     for path, name in _routes(canary):
         route = case.world.find("HTTPRoute", name, case.object)
@@ -75,8 +75,8 @@ def route_without_backends(case: RuleCase) -> Iterator[Found]:
 
 
 def _routes(canary: Fields) -> Iterator[tuple[Path, str]]:
-    settings = below(canary, "trafficRouting", "plugins", _GATEWAY)
-    at: Path = (*_ROUTING, "plugins", _GATEWAY)
+    settings = below(canary, "trafficRouting", "plugins", GATEWAY)
+    at: Path = (*_ROUTING, "plugins", GATEWAY)
     if isinstance(settings, Mapping) and isinstance(settings.get("httpRoute"), str):
         yield (*at, "httpRoute"), settings["httpRoute"]
     for index, route in enumerate(mappings(settings, "httpRoutes")):
@@ -90,7 +90,7 @@ def virtual_service_without_route(case: RuleCase) -> Iterator[Found]:
 
     The controller refuses the Rollout (InvalidSpec), or fails at the first setWeight.
     """
-    canary = _canary(case)
+    canary = case.object.canary
     istio = below(canary, "trafficRouting", "istio") or {}
     if istio.get("destinationRule") or below(canary, "pingPong"):
         return
@@ -138,10 +138,6 @@ def ignore_differences(case: RuleCase) -> Iterator[Found]:
                     f"the route is ignored only while the label `{_LABEL}` is on it",
                     "ignore `.spec.rules[].backendRefs[].weight` and the label itself, without a select",
                 )
-
-
-def _canary(case: RuleCase) -> Mapping[str, Any]:
-    return below(case.object.spec, "strategy", "canary") or {}
 
 
 RULES = (

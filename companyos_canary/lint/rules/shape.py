@@ -16,6 +16,7 @@ from msgspec import Struct
 from companyos_canary.errors import nearest
 from companyos_canary.lint.finding import Found, Path, dotted, rule
 from companyos_canary.lint.objects import RuleCase
+from companyos_canary.model.rollout import GATEWAY
 
 ROOTS = {
     "Rollout": "RolloutSpec",
@@ -138,7 +139,6 @@ def _fits(value: Any, type_: str) -> bool:
 
 
 _GATEWAY = ("spec", "strategy", "canary", "trafficRouting", "gatewayAPI")
-_PLUGIN = "argoproj-labs/gatewayAPI"
 
 
 @rule("unknown-field", "error", *ROOTS)
@@ -166,7 +166,7 @@ def native_gateway_api(case: RuleCase) -> Iterator[Found]:
             yield Found(
                 fault.path,
                 "Argo Rollouts has no router `gatewayAPI`; the field is dropped, and no traffic is routed",
-                f"move it to trafficRouting.plugins, as `{_PLUGIN}`",
+                f"move it to trafficRouting.plugins, as `{GATEWAY}`",
             )
 
 
