@@ -3,7 +3,7 @@ a version may look like."""
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -145,6 +145,13 @@ class BlueGreenSettings(Struct, frozen=True):
     after: timedelta | None = None
     preview_replicas: int | None = None
     scale_down_delay: timedelta | None = None
+
+    @property
+    def analyses(self) -> Iterator[tuple[str, timedelta]]:
+        """The field of each analysis in the Rollout, and how long it lasts."""
+        for name, duration in (("prePromotionAnalysis", self.before), ("postPromotionAnalysis", self.after)):
+            if duration is not None:
+                yield name, duration
 
 
 class Analysis(Struct, frozen=True):

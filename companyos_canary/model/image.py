@@ -35,6 +35,12 @@ def version(image: str) -> str:
     return last.partition(":")[2] or last
 
 
+def pull_policy(image: str) -> str:
+    """The imagePullPolicy of a container that names none (upstream pkg/apis/core/v1/defaults.go)."""
+    tag = image.rpartition("/")[2].partition(":")[2]
+    return "Always" if "@" not in image and tag in ("", "latest") else "IfNotPresent"
+
+
 def is_called(image: str, word: str) -> bool:
     """Whether a person may mean this image by that word: all of it, its tag, its digest, or the
     digest's start as far as `version` prints it or further."""

@@ -12,7 +12,7 @@ from companyos_canary.model.http import Json
 from companyos_canary.model.quantity import format_duration
 from companyos_canary.render import evidence
 from companyos_canary.render.queries import LITERAL, SAFE
-from companyos_canary.render.steps import Timing, background, background_timing, step_timing, template_name, timing
+from companyos_canary.render.steps import Timing, background, background_timing, step_timing, template_name, timing_of
 from companyos_canary.render.templates import filled_template, parsed
 
 _FLOOR = "error-floor"
@@ -54,23 +54,17 @@ def analysis_template(settings: Settings, name: str, timing: Timing, stable_may_
     }
     found: dict[str, Any] = filled_template(parsed(_ANALYSIS), values, _ANALYSIS)
     spec = found["spec"]
-    spec["args"] = [a for a in spec["args"] if a["name"] != _FLOOR or _uses(spec["metrics"], _FLOOR)]
+    uses = any(f"args.{_FLOOR}" in m["provider"]["prometheus"]["query"] for m in spec["metrics"])
+    spec["args"] = [a for a in spec["args"] if a["name"] != _FLOOR or uses]
     return found
-
-
-def _uses(metrics: Any, argument: str) -> bool:
-    return any(f"args.{argument}" in m["provider"]["prometheus"]["query"] for m in metrics)
 
 
 def _blue_green_timings(settings: Settings, given: BlueGreenSettings) -> list[tuple[str, Timing, bool]]:
     """Name and timing of each AnalysisTemplate, and whether the version before may have no traffic any more."""
-    found = []
-    analysis = settings.analysis
-    for field, duration in (("prePromotionAnalysis", given.before), ("postPromotionAnalysis", given.after)):
-        if duration is not None:
-            when = timing(duration, analysis.window_of(duration), analysis.longest_of(duration), analysis.warmup)
-            found.append((switch_template_name(settings, field, duration), when, field == "postPromotionAnalysis"))
-    return found
+    return [
+        (switch_template_name(settings, name, duration), timing_of(settings, duration), name == "postPromotionAnalysis")
+        for name, duration in given.analyses
+    ]
 
 
 def _told_by_hash(template: Json) -> Json:

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from companyos_canary.config.source import LIST_KEYS
 from companyos_canary.model.http import without_password
-from companyos_canary.model.image import HASH_LABEL
+from companyos_canary.model.image import HASH_LABEL, pull_policy
 from companyos_canary.model.rollout import Step
 
 _SECRET = re.compile(r"(?i)\[[^\]]*(?:password|passwd|secret|token|api[-_]?key|authorization|cookie)[^\]]*\]\.value$")
@@ -101,12 +101,9 @@ def _drop_derived(entries: dict[str, Any], field: str) -> None:
                     port.pop("hostPort", None)
     if field == "spec" and entries.get("serviceAccount") == entries.get("serviceAccountName"):
         entries.pop("serviceAccount", None)
-    if field in ("containers", "initContainers"):
-        image = str(entries.get("image", ""))
-        tag = image.rpartition("/")[2].partition(":")[2]
-        latest = "@" not in image and tag in ("", "latest")
-        if entries.get("imagePullPolicy") == ("Always" if latest else "IfNotPresent"):
-            del entries["imagePullPolicy"]
+    usual = pull_policy(str(entries.get("image", "")))
+    if field in ("containers", "initContainers") and entries.get("imagePullPolicy") == usual:
+        del entries["imagePullPolicy"]
 
 
 ABSENT = None

@@ -8,7 +8,7 @@ from companyos_canary.config.source import merge_patched, merged
 from companyos_canary.errors import ConfigError
 from companyos_canary.model.http import Json
 from companyos_canary.render.analysis import analysis_templates, placeholders, switch_template_name
-from companyos_canary.render.steps import background, preview_service, steps
+from companyos_canary.render.steps import analysis_reference, background, preview_service, steps
 from companyos_canary.render.templates import filled_template, parsed
 from companyos_canary.render.traffic import route, routed_services, routing
 
@@ -58,28 +58,17 @@ def _blue_green_strategy(settings: Settings, given: BlueGreenSettings) -> Json:
         found["previewReplicaCount"] = given.preview_replicas
     if given.scale_down_delay is not None:
         found["scaleDownDelaySeconds"] = int(given.scale_down_delay.total_seconds())
-    for field, duration in (("prePromotionAnalysis", given.before), ("postPromotionAnalysis", given.after)):
-        if duration is not None:
-            latest = {"podTemplateHashValue": "Latest"}
-            args = [{"name": "canary-hash", "valueFrom": latest}]
-            found[field] = {
-                "templates": [{"templateName": switch_template_name(settings, field, duration)}],
-                "args": args,
-            }
+    for name, duration in given.analyses:
+        found[name] = analysis_reference(settings, switch_template_name(settings, name, duration))
     return found
-
-
-def _blue_green_services(settings: Settings, one: Json) -> list[Json]:
-    """The active Service has the Rollout's name; each selects one version once the controller has set its hash."""
-    preview = {**one, "metadata": {**one["metadata"], "name": preview_service(settings)}}
-    return [one, preview]
 
 
 def _network(settings: Settings) -> list[dict[str, Any]]:
     """The Services, and the object of a traffic router that splits between them."""
     one = service(settings)
     if settings.blue_green:
-        return _blue_green_services(settings, one)
+        # The active one has the Rollout's name; each selects one version once the controller has set its hash.
+        return [one, {**one, "metadata": {**one["metadata"], "name": preview_service(settings)}}]
     if settings.traffic is None:
         return [one]
     between = route(settings, settings.traffic)

@@ -196,7 +196,9 @@ def plan_warnings(
 
 def _few_requests(asked: PlannedRule, rate: float, steps: Sequence[PlannedStep]) -> Iterator[Warned]:
     for s, step in zip(steps, asked.steps, strict=True):
-        least = evidence.requests_needed(step.metric.get("successCondition") or "") or _floor(_query(step.metric))
+        least = evidence.requests_needed(step.metric.get("successCondition") or "")
+        if found := guard(_query(step.metric)):
+            least = least or found.needed
         full = rate * s.share / 100 * s.window_seconds.total_seconds()
         if least and s.looks and full < least:
             window = format_duration(s.window_seconds)
@@ -209,11 +211,6 @@ def _few_requests(asked: PlannedRule, rate: float, steps: Sequence[PlannedStep])
                 f"step {s.number} cannot be judged: {full:.0f} of {least:.0f} requests in {window}; it stops for a "
                 f"person. What helps: {better}{longer}, or fewer `analysis.min_requests`",
             )
-
-
-def _floor(query: str) -> float | None:
-    found = guard(query)
-    return found.needed if found else None
 
 
 def _far_limit(limit: float, errors: float) -> Iterator[Warned]:

@@ -1,8 +1,7 @@
 """The steps of a Rollout, when each analysis measures, and how long it takes when nothing stops it."""
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -65,11 +64,13 @@ def background_timing(settings: Settings) -> Timing:
 
 def step_timing(settings: Settings, step: StepSettings) -> Timing | None:
     """The timing of a step's analysis; None for a step without one."""
-    if step.analysis is None:
-        return None
+    return None if step.analysis is None else timing_of(settings, step.analysis)
+
+
+def timing_of(settings: Settings, duration: timedelta) -> Timing:
+    """The timing of an analysis that lasts so long."""
     analysis = settings.analysis
-    window, longest = analysis.window_of(step.analysis), analysis.longest_of(step.analysis)
-    return timing(step.analysis, window, longest, analysis.warmup)
+    return timing(duration, analysis.window_of(duration), analysis.longest_of(duration), analysis.warmup)
 
 
 def template_name(settings: Settings, step: StepSettings | None) -> str:
@@ -100,12 +101,15 @@ def steps(settings: Settings) -> list[dict[str, Any]]:
         apart = apart or step.pods is not None
         found.append({"setWeight": step.weight})
         if step.analysis is not None:
-            found.append({"analysis": _analysis(settings, template_name(settings, step))})
-        if step.waits_for_a_person:
-            found.append({"pause": {}})
-        elif isinstance(step.pause, timedelta):
-            found.append({"pause": {"duration": format_duration(step.pause)}})
+            found.append({"analysis": analysis_reference(settings, template_name(settings, step))})
+        found += _pause(step.pause)
     return found
+
+
+def _pause(length: timedelta | Literal["manual"] | None) -> list[dict[str, Any]]:
+    if length is None:
+        return []
+    return [{"pause": {} if length == MANUAL else {"duration": format_duration(length)}}]
 
 
 def background(settings: Settings) -> dict[str, Any] | None:
@@ -115,7 +119,7 @@ def background(settings: Settings) -> dict[str, Any] | None:
     weighed = next((i for i, step in enumerate(found) if "setWeight" in step), len(found))
     for index, step in enumerate(found):
         if step.get("pause") == {} and index > weighed:
-            return {**_analysis(settings, template_name(settings, None)), "startingStep": index}
+            return {**analysis_reference(settings, template_name(settings, None)), "startingStep": index}
     return None
 
 
@@ -137,10 +141,7 @@ def header_steps(settings: Settings, traffic: TrafficSettings) -> list[dict[str,
         {"setCanaryScale": {"replicas": 1}},
         {"setHeaderRoute": {"name": name, "match": match}},
     ]
-    if traffic.header_pause is not None:
-        alone = {} if traffic.header_pause == MANUAL else {"duration": format_duration(traffic.header_pause)}
-        found.append({"pause": alone})
-    return found
+    return [*found, *_pause(traffic.header_pause)]
 
 
 def _scale(pods: int | str) -> dict[str, Any]:
@@ -148,12 +149,11 @@ def _scale(pods: int | str) -> dict[str, Any]:
     return {"replicas": pods} if isinstance(pods, int) else {"weight": int(pods.removesuffix("%"))}
 
 
-def _analysis(settings: Settings, template: str) -> dict[str, Any]:
+def analysis_reference(settings: Settings, template: str) -> dict[str, Any]:
     """A reference to an AnalysisTemplate; with `by_hash` the canary's own hash as argument."""
     reference: dict[str, Any] = {"templates": [{"templateName": template}]}
     if settings.analysis.by_hash:
-        latest: Mapping[str, Any] = {"podTemplateHashValue": "Latest"}
-        reference["args"] = [{"name": "canary-hash", "valueFrom": latest}]
+        reference["args"] = [{"name": "canary-hash", "valueFrom": {"podTemplateHashValue": "Latest"}}]
     return reference
 
 

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from companyos_canary.model.image import pull_policy
 from companyos_canary.sandbox.kinds import DEPLOYMENT, NAMESPACE, POD, REPLICASET, SERVICE, Kind
 
 Object = dict[str, Any]
@@ -37,13 +38,6 @@ def namespace(name: str) -> Object:
         "spec": {"finalizers": ["kubernetes"]},
         "status": {"phase": "Active"},
     }
-
-
-def default_pull_policy(image: Any) -> str:
-    """`Always` for the tag `latest` and for none."""
-    name = str(image).partition("@")[0].rpartition("/")[2]
-    digest = "@" in str(image)
-    return "Always" if not digest and name.partition(":")[2] in ("", "latest") else "IfNotPresent"
 
 
 def _namespace(obj: Object) -> None:
@@ -82,7 +76,7 @@ def _pod_spec(spec: dict[str, Any]) -> None:
 
 
 def _container(container: dict[str, Any], *, host_network: bool) -> None:
-    container.setdefault("imagePullPolicy", default_pull_policy(container.get("image", "")))
+    container.setdefault("imagePullPolicy", pull_policy(str(container.get("image", ""))))
     container.setdefault("resources", {})
     for field, value in _CONTAINER.items():
         container.setdefault(field, value)

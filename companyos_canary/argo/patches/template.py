@@ -24,7 +24,7 @@ from companyos_canary.argo.phase import shown_phase
 from companyos_canary.argo.replicas import strategy
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import JSON_PATCH
-from companyos_canary.model.image import HASH_LABEL, version
+from companyos_canary.model.image import HASH_LABEL, pull_policy, version
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.workload import ReplicaSet
 
@@ -113,7 +113,6 @@ def template_of(rollout: Rollout, replicaset: ReplicaSet) -> dict[str, Any]:
 _DEFAULTS: dict[str, tuple[Any, ...]] = {
     "terminationMessagePath": ("/dev/termination-log",),
     "terminationMessagePolicy": ("File",),
-    "imagePullPolicy": ("IfNotPresent", "Always"),
     "restartPolicy": ("Always",),
     "dnsPolicy": ("ClusterFirst",),
     "schedulerName": ("default-scheduler",),
@@ -148,10 +147,7 @@ def _without_defaults(value: Any, live: Any) -> Any:
 
 def _is_default(holder: Mapping[str, Any], key: str) -> bool:
     if key == "imagePullPolicy":
-        image = str(holder.get("image", ""))
-        name = image.rpartition("/")[2]
-        usual = "Always" if "@" not in name and (":" not in name or name.endswith(":latest")) else "IfNotPresent"
-        return bool(holder[key] == usual)
+        return bool(holder[key] == pull_policy(str(holder.get("image", ""))))
     if key == "restartPolicy" and "image" in holder:
         return False  # of an init container: a sidecar
     return holder[key] in _DEFAULTS.get(key, ())

@@ -7,8 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from companyos_canary.argo.affinity import without_rule
-from companyos_canary.model.image import HASH_LABEL
-from companyos_canary.sandbox.defaults import default_pull_policy
+from companyos_canary.model.image import HASH_LABEL, pull_policy
 from companyos_canary.sandbox.kinds import DEPLOYMENT, ROLLOUT
 from companyos_canary.sandbox.objects import Object, copied
 from companyos_canary.sandbox.store import Store
@@ -118,7 +117,7 @@ def _without_defaults(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     kept = {k: _without_defaults(v) for k, v in value.items() if _DEFAULTS.get(k) != v}
-    if kept.get("imagePullPolicy") == default_pull_policy(value.get("image", "")):
+    if kept.get("imagePullPolicy") == pull_policy(str(value.get("image", ""))):
         del kept["imagePullPolicy"]
     return {k: v for k, v in kept.items() if v not in ({}, [], None, "")}
 
