@@ -137,14 +137,7 @@ class Following(Struct, frozen=True):
         """What is there is the attempt before ours, which the controller has not seen yet."""
         rollout = snapshot.rollout
         unfinished = bool(rollout.current_hash) and not rollout.is_fully_promoted
-        return bool(self.generation) and unfinished and not (self.shown_by(rollout) and self.fits(snapshot))
-
-    def fits(self, snapshot: Snapshot) -> bool:
-        """Whether the ReplicaSet of the shown hash has the image that the spec has: a status can be a moment older than
-        the generation that it names."""
-        spec, current = snapshot.rollout.image(self.container), snapshot.current
-        shown = image_of(current.containers, self.container) if current else ""
-        return not spec or not shown or spec == shown
+        return bool(self.generation) and unfinished and not (self.shown_by(rollout) and snapshot.is_looked_at)
 
 
 class Guard(Struct):
@@ -185,7 +178,7 @@ def identify(
         else:
             soon = show(snapshot)
             rollout = snapshot.rollout
-            if following.shown_by(rollout) and following.fits(snapshot):
+            if following.shown_by(rollout) and snapshot.is_looked_at:
                 image = rollout.image(following.container)
                 ours = not image or following.image in ("", image)
                 shown = rollout.current_hash if ours else ""
@@ -234,7 +227,7 @@ def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[
         kind = "interrupted"
     if snapshot is None:
         raise AssertionError("a rollout that was identified has a snapshot")
-    track, stable = _of_what_was_looked_at(track, snapshot, following), snapshot.stable
+    track, stable = _of_what_was_looked_at(track, snapshot), snapshot.stable
     return Ending(
         kind=kind,
         exit_code=EXIT[kind],
@@ -254,9 +247,9 @@ def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[
     )
 
 
-def _of_what_was_looked_at(track: Track, snapshot: Snapshot, following: Following) -> Track:
-    """A pass that only scales names a generation whose template it has not looked at: that version has no traffic."""
-    return track if following.fits(snapshot) else replace(track, step=None, weight=0, share=None)
+def _of_what_was_looked_at(track: Track, snapshot: Snapshot) -> Track:
+    """A version that the controller has not looked at has no traffic."""
+    return track if snapshot.is_looked_at else replace(track, step=None, weight=0, share=None)
 
 
 def _for_good(feed: Feed, now: datetime) -> bool:

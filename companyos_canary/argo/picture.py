@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from companyos_canary.argo.cause import cause
 from companyos_canary.argo.phase import shown_phase, since, waits_for_a_person
-from companyos_canary.argo.pods import PodState, contradicts, pod_share, pod_state
+from companyos_canary.argo.pods import PodState, contradicts, pod_share, pod_state, shown_weight
 from companyos_canary.argo.progress import Progress, progress, started_at
 from companyos_canary.argo.routes import Route, active_routes
-from companyos_canary.argo.steps import WeightStep, actual_share, actual_weight, weight_step_at
+from companyos_canary.argo.steps import WeightStep, actual_share, weight_step_at
 from companyos_canary.model.image import image_of, version
 from companyos_canary.model.outcome import Cause, Diagnosis
 from companyos_canary.model.place import Place
@@ -58,9 +58,9 @@ class Picture(Struct, frozen=True, dict=True):
     @property
     def share(self) -> int | None:
         """The share of the pods in percent; None while pods come and go for a weight."""
-        return None if self.progress.activity in ("scaling", "unobserved") else pod_share(self.snapshot)
+        return None if self.progress.activity in ("scaling", "unobserved") else self.pod_share
 
-    @property
+    @cached_property
     def pod_share(self) -> int | None:
         """The same also meanwhile; None if pods do not make the weight."""
         return pod_share(self.snapshot)
@@ -175,17 +175,17 @@ def look(snapshot: Snapshot, now: datetime, place: Place | None = None, live: Li
     rollout = snapshot.rollout
     current, stable = snapshot.current, snapshot.stable
     newest = image_of(rollout.containers, at.container)
-    if current and (rollout.observed or not newest):
+    if current and (rollout.observed or not newest) and not snapshot.is_behind:
         newest = image_of(current.containers, at.container) or newest
     promoted = image_of(stable.containers, at.container) if stable else ""
-    if rollout.is_fully_promoted and rollout.observed:
+    if rollout.is_fully_promoted and rollout.observed and not snapshot.is_behind:
         promoted = newest
     as_of, phase = min(snapshot.stale_since or now, now), shown_phase(rollout)
     states = tuple([pod_state(pod, as_of) for pod in snapshot.pods])
     found, far = cause(snapshot, as_of, phase, states), progress(snapshot, as_of, phase)
     if snapshot.stale_since or (found and found.pods):
         far = replace(far, until_end=None)  # no one knows when pods that do not start will
-    actual = actual_weight(rollout, snapshot.canary_available, snapshot.available)
+    actual = shown_weight(snapshot)
     metrics: tuple[MetricRow, ...] = ()
     if snapshot.attempt:
         from companyos_canary.argo.metric_rows import metric_rows  # noqa: PLC0415 - a short verb reads no runs

@@ -174,7 +174,14 @@ def pod_share(snapshot: Snapshot) -> int | None:
         return None
     if newest is None and rollout.available_replicas < rollout.total_replicas:
         return None  # the Rollout alone does not say whose pods are not there
-    return actual_weight(rollout, snapshot.canary_available, snapshot.available)
+    return shown_weight(snapshot)
+
+
+def shown_weight(snapshot: Snapshot) -> int:
+    """The weight that the newest version has, in percent; a version that no one has looked at has none."""
+    if snapshot.is_behind:
+        return 0
+    return actual_weight(snapshot.rollout, snapshot.canary_available, snapshot.available)
 
 
 class PodState(Struct, frozen=True, dict=True):

@@ -97,7 +97,8 @@ def progress(snapshot: Snapshot, now: datetime, phase: Phase | None = None) -> P
     most = max_weight(rollout)
     groups = weight_steps(rollout.steps, most)
     phase = phase or shown_phase(rollout)
-    doing = activity(rollout, phase)
+    # where the status tells only of the version before, what it says is not of the newest
+    doing = "unobserved" if snapshot.is_behind and not rollout.paused else activity(rollout, phase)
     stepped = bool(groups and rollout.stable_hash) and not rollout.is_fully_promoted and not returns_at_once(snapshot)
     idle = not stepped or doing in ("healthy", "aborted", "unobserved")
     own: dict[int | None, AnalysisRun] = {
@@ -110,7 +111,7 @@ def progress(snapshot: Snapshot, now: datetime, phase: Phase | None = None) -> P
     failed = _failed_run(snapshot) if doing in _ENDED_BADLY else None
     lasted = _lasted(failed, rollout, now) if failed else None
     whole = bool(rollout.blue_green) or doing in ("healthy", "unobserved")
-    weight = 100 if doing in ("healthy", "unobserved") else _weight(rollout)
+    weight = 100 if doing in ("healthy", "unobserved") else _weight(snapshot)
     return Progress(
         phase=phase,
         activity=doing,
@@ -156,9 +157,12 @@ def _window(rollout: Rollout) -> int:
     return whole(((rollout.raw.get("spec") or {}).get("rollbackWindow") or {}).get("revisions"))
 
 
-def _weight(rollout: Rollout) -> int:
+def _weight(snapshot: Snapshot) -> int:
     """The share that is asked for the newest version. In blue-green it is all or nothing."""
+    rollout = snapshot.rollout
     state = rollout.blue_green
+    if snapshot.is_behind:
+        return 0
     if state is None:
         return set_weight(rollout)
     return 100 if state.active == rollout.current_hash else 0

@@ -325,7 +325,7 @@ def snapshot_row(picture: Picture) -> SnapshotRow:
         version=picture.version,
         stable_version=picture.stable or ("" if whole else None),
         images={c.name: c.image for c in rollout.containers},
-        promoted=rollout.is_fully_promoted,
+        promoted=rollout.is_fully_promoted and not snapshot.is_behind,
         step=_step(picture),
         steps=progress.steps,
         weights=Weights(progress.weight, picture.actual_weight),

@@ -1,4 +1,4 @@
-"""`canary status`: one line, one request unless something is wrong, and an exit code by state."""
+"""`canary status`: one line, one request where the Rollout alone tells, and an exit code by state."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -13,6 +13,7 @@ from companyos_canary.model.outcome import Diagnosis
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output
 from companyos_canary.model.snapshot import Snapshot
+from companyos_canary.model.workload import ReplicaSet
 
 EXAMPLES = (
     "canary status                          the Rollout of canary.yaml",
@@ -55,8 +56,8 @@ def status(
         return follow_to_the_end(session, live, Aim(timeout=timeout))
     from companyos_canary.view import rollouts as view
 
-    now, snapshot = session.runtime.clock.now(), Snapshot(live, whole=False)
-    place = session.view_place(live)
+    now, place = session.runtime.clock.now(), session.view_place(live)
+    snapshot = Snapshot(live, _replicasets(session, live), whole=False)
     why = _why(session, live, now) if _stands_still(live, now) else None
 
     def data() -> object:
@@ -72,6 +73,17 @@ def status(
         objects=(live.raw,),
         name=live.resource,
     )
+
+
+def _replicasets(session: base.Session, live: Rollout) -> tuple[ReplicaSet, ...]:
+    """Those that tell which version is promoted, where the Rollout alone may still tell of the one before. None where
+    they cannot be read."""
+    if not (live.is_fully_promoted and live.observed) or shown_phase(live).word == "Healthy":
+        return ()
+    try:
+        return session.cluster.snapshot(live, events=False).replicasets
+    except CanaryError:
+        return ()
 
 
 def _stands_still(live: Rollout, now: datetime) -> bool:

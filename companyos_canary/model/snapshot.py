@@ -44,15 +44,28 @@ class Snapshot(Sourced, frozen=True, dict=True):
     def replicaset(self, hash: str) -> ReplicaSet | None:  # noqa: A002 - the field's own word
         return next((r for r in self.replicasets if hash and r.hash == hash), None)
 
-    @property
+    @cached_property
     def stable(self) -> ReplicaSet | None:
         """The ReplicaSet that was last fully promoted."""
         return self.replicaset(self.rollout.stable_hash)
 
-    @property
+    @cached_property
     def current(self) -> ReplicaSet | None:
         """The ReplicaSet of the newest observed template: the canary, or stable when promoted."""
         return self.replicaset(self.rollout.current_hash)
+
+    @cached_property
+    def is_looked_at(self) -> bool:
+        """Whether the ReplicaSet of the shown hash has the images of the spec. A status can be a moment older than the
+        generation that it names; a pass that only scales names one whose template it has not looked at, and while the
+        Rollout is paused by hand it stays so (upstream rollout/sync.go, syncReplicasOnly)."""
+        current, written = self.current, self.rollout.containers
+        return current is None or not written or current.containers == written
+
+    @cached_property
+    def is_behind(self) -> bool:
+        """Whether all of what it shows is of the version before: that one is promoted."""
+        return self.rollout.is_fully_promoted and not self.is_looked_at
 
     @cached_property
     def available(self) -> int:
@@ -64,6 +77,8 @@ class Snapshot(Sourced, frozen=True, dict=True):
     def canary_available(self) -> int:
         """Those of the newest observed template."""
         current = self.current
+        if self.is_behind:
+            return 0
         return current.available if current else self.rollout.updated_replicas
 
     def role_of(self, hash: str) -> Literal["stable", "canary", ""]:  # noqa: A002 - the field's own word

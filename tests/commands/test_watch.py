@@ -1,6 +1,7 @@
 """`canary watch`: follows what is going on until it ends."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -228,6 +229,12 @@ def test_a_version_that_the_controller_has_not_looked_at_has_no_traffic(world: W
     world.patch({"spec": {"replicas": 14, "template": {"spec": {"containers": [container]}}}})
     world.advance(30)
     assert world.rollout().is_fully_promoted
+    shown: Any = [json.loads(world.canary(verb, "-o", "json").out)["data"] for verb in ("status", "get")]
+    for data in shown:
+        assert [data[key] for key in ("version", "stable_version", "promoted")] == ["v1.1.0", "v1.0.0", False], data
+        assert (data["activity"], data["weights"]) == ("held", {"set": 0, "actual": 0}), data
+        assert [data["traffic"][key] for key in ("asked", "actual", "pods")] == [0, 0, 0], data
+    assert "PAUSED BY HAND  v1.0.0 → v1.1.0" in world.canary("get").out
     ran = world.canary("watch", "--timeout", "3s")
     assert "verdict=paused version=v1.1.0 stable=v1.0.0 weight=0 exit=8" in ran.out, ran
     assert "v1.1.0 is paused by hand at 0 %" in ran.err, ran
