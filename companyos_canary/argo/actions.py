@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from msgspec import Struct
 
+from companyos_canary.argo.announcement import announcement
 from companyos_canary.model.quantity import format_time, whole
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import INSIDE
@@ -24,10 +25,7 @@ _MESSAGE = (
     r"(?:: (?P<reason>.*))?"
 )
 _NAME = r"\.([0-9a-f]{1,16})(?:\.[0-9a-f]{16})?$"
-_COMPLETED = r"Rollout step (\d+)/\d+ completed"  # message: recorded
-_COMBINED = "(combined from similar events): "
 _FULL = "promote --full"
-STEP_COMPLETED = "RolloutStepCompleted"
 _MADE_ONE = ("deploy", "undo")
 
 
@@ -111,23 +109,23 @@ def promoted_in_full_by(rollout: Rollout, events: Iterable[Mapping[str, Any]], m
     controller alone that says so; empty where none does."""
     by = ""
     for raw in events:
-        action, event = action_of_event(Event.from_object(raw)), Event.from_object(raw)
+        event = Event.from_object(raw)
+        action, said = action_of_event(event), announcement(event)
         if action and action.verb == _FULL and _made_at(raw) >= moment.timestamp():
             return action.by
-        if event.reason == "RolloutCompleted" and event.message == _completed_in_full(rollout):
+        if (
+            said
+            and (said.revision, said.hash) == (rollout.revision, rollout.current_hash)
+            and said.detail == "Full promotion requested"  # recorded: promote-full-mid
+        ):
             by = "someone"
     return by
-
-
-def _completed_in_full(rollout: Rollout) -> str:
-    """The message of the controller's Event (recorded: promote-full-mid)."""
-    return f"Rollout completed update to revision {rollout.revision} ({rollout.current_hash}): Full promotion requested"
 
 
 def stepped_between(events: Iterable[Mapping[str, Any]], moment: datetime, now: datetime) -> bool:
     """Whether the controller says that it completed a step after `moment`; what is later than `now` is another
     clock's."""
-    said = (_said(raw) for raw in events if _completes_a_step(raw))
+    said = (_said(raw) for raw in events if (told := announcement(Event.from_object(raw))) and told.step)
     return any(moment.timestamp() < earliest <= now.timestamp() for earliest, _ in said)
 
 
@@ -136,26 +134,12 @@ def may_have_stepped(events: Iterable[Mapping[str, Any]], moment: datetime, numb
     counted up what it said of it before, and none of our promotes in that second explains that."""
     counted = ours = 0
     for raw in events:
-        earliest, latest = _said(raw)
-        if _completes_a_step(raw) and earliest <= moment.timestamp() < latest:
-            message = Event.from_object(raw).message
-            found = completed_step(message)
-            counted += found == number or message.startswith(_COMBINED)
-        elif (action := action_of_event(Event.from_object(raw))) and action.verb.startswith("promote"):
+        (earliest, latest), event = _said(raw), Event.from_object(raw)
+        if (told := announcement(event)) and told.step and earliest <= moment.timestamp() < latest:
+            counted += told.step == number or told.combined
+        elif (action := action_of_event(event)) and action.verb.startswith("promote"):
             ours += int(moment.timestamp()) <= _made_at(raw) <= moment.timestamp()
     return counted > ours
-
-
-def completed_step(message: str) -> int | None:
-    """The number of the step (the first is 1) that an Event with this message says to be completed. Its reason does not
-    number it."""
-    found = re.match(_COMPLETED, message)
-    return int(found[1]) if found else None
-
-
-def _completes_a_step(raw: Mapping[str, Any]) -> bool:
-    event = Event.from_object(raw)
-    return event.kind == "Rollout" and event.reason == STEP_COMPLETED
 
 
 def _said(raw: Mapping[str, Any]) -> tuple[float, float]:

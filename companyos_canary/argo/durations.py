@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from companyos_canary.argo.actions import STEP_COMPLETED, completed_step
+from companyos_canary.argo.announcement import announcement, announcing
 from companyos_canary.argo.limits import decided_of
 from companyos_canary.argo.progress import progress, progress_deadline
 from companyos_canary.argo.steps import WeightStep, steps_of, weight_step_at
@@ -149,13 +149,9 @@ def step_times(snapshot: Snapshot) -> Mapping[int, datetime]:
     current."""
     began = _began(snapshot)
     told = (
-        (number - 1, event.at)
+        (said.step - 1, event.at)
         for event in snapshot.events
-        if began
-        and event.at
-        and event.at >= began
-        and event.reason == STEP_COMPLETED
-        and (number := completed_step(event.message))
+        if began and event.at and event.at >= began and (said := announcement(event)) and said.step
     )
     return dict(told)
 
@@ -163,9 +159,8 @@ def step_times(snapshot: Snapshot) -> Mapping[int, datetime]:
 def _began(snapshot: Snapshot) -> datetime | None:
     """An undo mid-way keeps the start of the release that it ended; its own revision is reported, by an Event whose
     message alone says which one it is (recorded)."""
-    updated = f"Rollout updated to revision {snapshot.rollout.revision}"
-    told = [e.at for e in snapshot.events if e.at and e.reason == "RolloutUpdated" and e.message == updated]
     started = snapshot.rollout.update_started
+    told = [e.at for e in announcing(snapshot.events, "RolloutUpdated", snapshot.rollout.revision) if e.at]
     return max([started, *told]) if started else None
 
 

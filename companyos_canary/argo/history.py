@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from companyos_canary.argo.actions import Action, actions_on
+from companyos_canary.argo.announcement import announcement, announcing
 from companyos_canary.argo.cause import failed_metrics
 from companyos_canary.argo.metric_rows import MetricRow, SequentialRow, metric_rows
 from companyos_canary.argo.patches.record import End, abort_action, believed, ever_stable, known_ends
@@ -327,7 +328,7 @@ def _ended(
     """When an earlier revision was aborted or promoted, as far as that is known."""
     runs = {m.run for m in bad}
     ends = [r.completed_at for r in snapshot.runs if r.name in runs and r.completed_at]
-    told = (e for e in snapshot.events if _completes(e, replicaset) or _aborts(e, replicaset))
+    told = [e for e in snapshot.events if _completes(e, replicaset)] + _aborts(snapshot, replicaset)
     ends += [e.at for e in told if e.at]
     if end and end.at and not end.undone:
         ends.append(end.at)
@@ -335,24 +336,19 @@ def _ended(
 
 
 def _completes(event: Event, replicaset: ReplicaSet) -> bool:
-    """The controller's word that this revision was promoted. The reason says what happened; of which revision is only
-    in the message (recorded). For the first one it says so before there are pods."""
-    head = f"Rollout completed update to revision {replicaset.revision} ({replicaset.hash})"
-    return (
-        event.reason == "RolloutCompleted"
-        and event.message.startswith(head)
-        and not event.message.endswith("Initial deploy")
-    )
+    """The controller's word that this revision was promoted."""
+    said = announcement(event)
+    about = said is not None and said.promoted and (said.revision, said.hash)
+    return about == (replicaset.revision, replicaset.hash)
 
 
 def _abort_message(snapshot: Snapshot, replicaset: ReplicaSet) -> str:
-    return next((e.message for e in snapshot.events if _aborts(e, replicaset)), "")
+    return next((e.message for e in _aborts(snapshot, replicaset)), "")
 
 
-def _aborts(event: Event, replicaset: ReplicaSet) -> bool:
-    """The controller's word that this revision was aborted: the reason says so, and only the message says which one."""
-    head = f"Rollout aborted update to revision {replicaset.revision}"
-    return event.reason == "RolloutAborted" and (event.message == head or event.message.startswith(f"{head}:"))
+def _aborts(snapshot: Snapshot, replicaset: ReplicaSet) -> list[Event]:
+    """The controller's word that this revision was aborted."""
+    return announcing(snapshot.events, "RolloutAborted", replicaset.revision)
 
 
 def _weight(snapshot: Snapshot, metrics: tuple[FailedMetric, ...]) -> int | None:

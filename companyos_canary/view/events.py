@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Iterable
 from datetime import datetime
 
+from companyos_canary.argo.announcement import COMBINED, announcement, announcing
 from companyos_canary.argo.picture import Picture
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.workload import Event
@@ -12,11 +13,6 @@ from companyos_canary.view.format import clock, keyed, shorten
 from companyos_canary.view.lines import Facts, Line, Tone, columns_of, wrapped
 
 _NOISE = frozenset({"RolloutAddedToInformer", "RolloutNotCompleted", "NewReplicaSetCreated"})
-_FOLDED = "(combined from similar events): "
-_UPDATED = r"Rollout updated to revision (\d+)"
-_COMPLETED = r"Rollout completed update to revision (\d+)"
-_NAMED = r"Rollout (?:updated|aborted update|completed update) to revision (\d+)"
-_STEP = r"Rollout step \d+/\d+ completed \((.*)\)"
 _SCALED = r"Scaled (up|down) ReplicaSet (\S+) \(revision (\d+)\) (from \d+ to \d+)"
 _OF_EXPERIMENT = r"AnalysisRun '(\S+)' transitioned from .*-> (\w+)"
 # Upstream experiments/experiment.go tells a Rollout of the AnalysisRuns of an Experiment in warnings, however they go.
@@ -34,7 +30,7 @@ def events_lines(picture: Picture, facts: Facts, most: int, *, folded: bool = Fa
     telling = _of_this_update(picture)
     end: list[Line] = []
     healthy = picture.progress.activity == "healthy"
-    if telling and healthy and not any(_is(_COMPLETED, e, picture) for e in telling):
+    if telling and healthy and not announcing(telling, "RolloutCompleted", picture.snapshot.rollout.revision):
         at = picture.since
         if at is None or not picture.version:
             return []
@@ -57,21 +53,15 @@ def _began(picture: Picture, events: Iterable[Event]) -> datetime | None:
         return rollout.restart_at
     if picture.progress.stepped:
         return picture.started
-    updated = [e.at for e in events if e.at and _is(_UPDATED, e, picture)]
+    updated = [e.at for e in announcing(events, "RolloutUpdated", rollout.revision) if e.at]
     made = current.created_at if current else None
     return max(updated, default=picture.started or made)
 
 
-def _is(pattern: str, event: Event, picture: Picture) -> bool:
-    """Whether it is said of the newest revision, which no field of an Event names."""
-    found = re.match(pattern, event.message)
-    return found is not None and int(found[1]) == picture.snapshot.rollout.revision
-
-
 def _is_of_another(event: Event, picture: Picture) -> bool:
     """Said of another revision by name, whenever that was."""
-    found = re.match(_NAMED, event.message)
-    return found is not None and int(found[1]) != picture.snapshot.rollout.revision
+    said = announcement(event)
+    return said is not None and said.revision not in (0, picture.snapshot.rollout.revision)
 
 
 def _lines(events: list[Event], picture: Picture, facts: Facts, *, folded: bool) -> list[Line]:
@@ -107,11 +97,11 @@ def tells(event: Event) -> bool:
 
 def event_text(event: Event, picture: Picture) -> str:
     """The message with versions in the place of ReplicaSet names (messages: recorded)."""
-    message = event.message.removeprefix(_FOLDED)
+    message, said = event.message.removeprefix(COMBINED), announcement(event)
     if event.reason.startswith("Canary"):  # who did it, not what to type
         return message.removeprefix("canary ")
-    if found := re.fullmatch(_STEP, message):
-        return f"{found[1]} done"
+    if said and said.step and said.detail:
+        return f"{said.detail} done"
     if found := re.fullmatch(_SCALED, message):
         name = picture.versions.get(found[2]) or f"revision {found[3]}"
         return f"{name} scaled {found[1]} {found[4]}"

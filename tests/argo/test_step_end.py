@@ -1,13 +1,15 @@
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from companyos_canary.argo.durations import step_end
+from companyos_canary.argo.durations import step_end, step_times
 from companyos_canary.argo.steps import weight_steps
 from companyos_canary.model.analysisrun import AnalysisRun
+from companyos_canary.model.quantity import format_time
 from companyos_canary.model.snapshot import Snapshot
-from tests.builders import ANALYSIS, PAUSE, pause, result_object, run, run_object, snapshot
+from tests.builders import ANALYSIS, NOW, PAUSE, event, pause, result_object, run, run_object, snapshot
 
 VALUES = [result_object("error-rate", ["[0.01]"], phase="Successful")]
 STEPS = ({"setWeight": 10}, ANALYSIS, {"setWeight": 25}, pause("5s"), {"setWeight": 50}, PAUSE, {"setWeight": 75})
@@ -60,3 +62,12 @@ def test_the_runs_are_those_of_the_step_alone() -> None:
     moment = snapshot(steps=STEPS, step_index=6, runs=[first()])
     groups = weight_steps(moment.rollout.steps)
     assert [len(step_end(moment, g).runs) for g in groups] == [1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("combined", ["", "(combined from similar events): "])
+def test_the_controller_says_when_a_step_was_completed_also_among_similar_events(combined: str) -> None:
+    at = NOW - timedelta(seconds=5)
+    said = event("RolloutStepCompleted", f"{combined}Rollout step 2/7 completed (analysis)", at=at)
+    began = {"duration": {"rolloutStartedAt": format_time(NOW - timedelta(minutes=1))}}
+    moment = snapshot(steps=STEPS, step_index=2, events=[said], status=began)
+    assert step_times(moment) == {1: at}
