@@ -5,7 +5,6 @@ A test has others in their place (`Runtime`). What is heavy is imported when it 
 
 import gc
 import os
-import shlex
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -112,6 +111,8 @@ def program(environ: Mapping[str, str], cwd: Path, started_as: str, python: str)
 
 
 def _from(cwd: Path, path: Path) -> str:
+    import shlex
+
     if not path.is_relative_to(cwd):
         return shlex.quote(str(path))
     near = str(path.relative_to(cwd))

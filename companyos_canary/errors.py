@@ -25,7 +25,6 @@
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from enum import IntEnum
 
@@ -228,7 +227,13 @@ def harmless(text: str, *, keep: str = "\n\t") -> str:
     seen is written out, as JSON does it."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in keep or unicodedata.category(c) == "Zs" else _escaped(c) for c in text)
+    return "".join(c if c.isprintable() or c in keep or _is_space(c) else _escaped(c) for c in text)
+
+
+def _is_space(character: str) -> bool:
+    import unicodedata  # noqa: PLC0415 - hardly any text has another one than those of ASCII
+
+    return unicodedata.category(character) == "Zs"
 
 
 def _escaped(character: str) -> str:

@@ -5,7 +5,6 @@ behind `connect`. Nothing below this layer asks the operating system for any of 
 Plain classes, because `canary --help` loads them, and is answered before msgspec would be loaded.
 """
 
-import getpass
 import io
 import os
 import sys
@@ -121,6 +120,8 @@ class Runtime:
         for name in ("CANARY_USER", "GITHUB_ACTOR", "GITLAB_USER_LOGIN"):
             if self.environ.get(name):
                 return self.environ[name]
+        import getpass
+
         try:
             return getpass.getuser()
         except (KeyError, OSError):

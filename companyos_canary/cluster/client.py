@@ -83,7 +83,7 @@ class Cluster:
         self.written = 0
         self.left: Callable[[], float] | None = None
         self.server_time: datetime | None = None
-        self.author: Author | None = None
+        self.author: Callable[[], Author] | None = None
         self.unread: dict[str, None] = {}
         self.together: Callable[[Sequence[Callable[[], None]]], None] | None = None
 
@@ -259,7 +259,7 @@ class Cluster:
         create events, or without an answer, it is left out."""
         if self.author is None:
             return
-        request = create_request(event(rollout, self.author, verb, reason, at), EVENT, self.namespace)
+        request = create_request(event(rollout, self.author(), verb, reason, at), EVENT, self.namespace)
         with suppress(CanaryError):
             self.send(replace(request, timeout=EVENT_TIMEOUT))
 

@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -226,7 +227,8 @@ def _read(path: str) -> dict[str, Any]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         raw = bounded(path)
-        text = raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+        wide = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
+        text = raw.decode("utf-16") if wide else raw.removeprefix(BOM_UTF8).decode()
         if deep := too_deep(text):
             raise ConfigError(f"`{path}` is not a kubeconfig: too many values are inside one another (line {deep})")
         content = yaml.load(text, loader)

@@ -1,7 +1,6 @@
 """One run of one verb: where it acts, what it may use, what it answers, and what an error means at its end."""
 
 import re
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -117,7 +116,7 @@ class Session(Struct, dict=True):
     def cluster(self) -> "Cluster":
         runtime = self.runtime
         cluster = runtime.connect(self.resolved, runtime.environ, self.request_timeout)
-        cluster.author = Author(runtime.user, runtime.host())
+        cluster.author = lambda: Author(runtime.user, runtime.host())
         return cluster
 
     def prometheus(self, address: str, settings: "Settings | None" = None) -> "Prometheus":
@@ -220,7 +219,12 @@ class Session(Struct, dict=True):
             ("--kubeconfig", flags.kubeconfig),
             *flags.identity.options,
         )
-        return " ".join(f"{option} {shlex.quote(value)}" for option, value in given if value)
+        words = [word for option, value in given if value for word in (option, value)]
+        if not words:
+            return ""
+        import shlex
+
+        return shlex.join(words)
 
     def addressed(self, text: str) -> str:
         """The text with commands that run as they stand: with the Rollout unless canary.yaml names it,

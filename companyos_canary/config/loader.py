@@ -1,6 +1,7 @@
 """canary.yaml → Settings: read, lay the environment's block over it, check every field."""
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,7 +38,7 @@ def load_settings(path: Path, environment: str | None, *, shown: str | None) -> 
 
 def _text(path: Path, shown: str) -> str:
     try:
-        return bounded(path).decode("utf-8-sig").replace("\r\n", "\n")
+        return bounded(path).removeprefix(BOM_UTF8).decode().replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{shown}: not UTF-8 text: {error.reason}") from None
     except FileNotFoundError:
