@@ -61,7 +61,7 @@ upstream: install-dev
 
 soak: install-dev
 	@echo "seed $(SEED): make soak SEED=$(SEED) does the same again"
-	@$(BIN)/pytest -q -m 'soak or law' -s --hypothesis-seed=$(SEED) -o faulthandler_timeout=0 --durations=0
+	@$(BIN)/pytest -q -m 'soak or law' -s --hypothesis-seed=$(SEED) --durations=0
 	@$(MAKE) --no-print-directory paces
 
 # `make test` runs the commands where nothing is late; this runs all of them where everyone is late by 1 s, and by 3 s.

@@ -1,8 +1,11 @@
 """What is true of all tests: long properties run when they are asked for (`-m soak`), and laws are then tried with many
 examples instead of some. No test fails because a machine is busy."""
 
+import faulthandler
 import gc
+import os
 from collections.abc import Generator
+from time import monotonic
 
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
@@ -34,6 +37,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("soak" if _soaks(config) else "suite")
+    if not _soaks(config):
+        config.pluginmanager.register(Hanging(os.dup(2)))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -47,6 +52,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left:
         config.hook.pytest_deselected(items=list(left))
         items[:] = [item for item in items if item not in left]
+
+
+class Hanging:
+    """Where a test takes ten minutes, what each thread does is written to `stderr`, a file descriptor. pytest itself
+    starts and ends a thread for that in each test; here it is another one every minute."""
+
+    PATIENCE, AGAIN = 600.0, 60.0  # seconds
+
+    def __init__(self, stderr: int) -> None:
+        self._stderr, self._since = stderr, -self.AGAIN
+
+    def pytest_runtest_logstart(self) -> None:
+        if monotonic() - self._since >= self.AGAIN:
+            self._since = monotonic()
+            faulthandler.dump_traceback_later(self.PATIENCE, file=self._stderr)
+
+    def pytest_unconfigure(self) -> None:
+        faulthandler.cancel_dump_traceback_later()
+        os.close(self._stderr)
 
 
 @pytest.hookimpl(wrapper=True)
