@@ -62,10 +62,7 @@ def error_of(response: Response, request: Request) -> errors.CanaryError:
 
 def status_of(response: Response) -> dict[str, Any]:
     """The body as a `Status` object; empty if it is something else."""
-    try:
-        body = response.json()
-    except ValueError:
-        return {}
+    body = response.json_or_empty()
     return body if body.get("kind") == "Status" else {}
 
 

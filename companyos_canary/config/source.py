@@ -277,19 +277,6 @@ def merged(base: Any, over: Any, field: str = "") -> Any:
     return without_nulls(over)
 
 
-def merge_patched(target: Any, patch: Any) -> Any:
-    """A JSON merge patch applied (RFC 7396): mappings merge, null removes, lists are replaced."""
-    if not isinstance(patch, Mapping):
-        return patch
-    result = dict(target) if isinstance(target, Mapping) else {}
-    for name, value in patch.items():
-        if value is None:
-            result.pop(name, None)
-        else:
-            result[name] = merge_patched(result.get(name), value)
-    return result
-
-
 def without_nulls(value: Any) -> Any:
     """The same without the entries of mappings that are null."""
     if isinstance(value, Mapping):

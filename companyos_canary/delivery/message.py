@@ -181,11 +181,4 @@ def non_empty(**fields: Any) -> dict[str, Any]:
 
 def says(name: str, value: Any = True) -> Callable[[Response], bool]:
     """200 with a JSON object that has this."""
-
-    def accepts(answer: Response) -> bool:
-        try:
-            return answer.status == 200 and answer.json().get(name) == value
-        except ValueError:
-            return False
-
-    return accepts
+    return lambda answer: answer.status == 200 and answer.json_or_empty().get(name) == value

@@ -130,7 +130,7 @@ def _mattermost(s: Sending) -> Exchange:
 def _rocketchat(s: Sending) -> Exchange:
     base = s.option("serverUrl").rstrip("/") + "/api/v1/"
     answer = yield s.form(base + "login", {"user": s.option("email"), "password": s.option("password")}, accepted(200))
-    data = _object(answer).get("data")
+    data = answer.json_or_empty().get("data")
     login = data if isinstance(data, Mapping) else {}
     icon, avatar = s.option("icon"), s.option("avatar")
     body = {
@@ -323,13 +323,6 @@ def _whole(s: Sending, name: str) -> int:
 def _is_url(text: str) -> bool:
     parts = urlsplit(text)
     return parts.scheme in ("http", "https") and bool(parts.netloc)
-
-
-def _object(answer: Response) -> Mapping[str, object]:
-    try:
-        return answer.json()
-    except ValueError:
-        return {}
 
 
 def _has_no_error(answer: Response) -> bool:

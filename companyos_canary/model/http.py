@@ -34,6 +34,20 @@ def basic_authorization(user: str, password: str) -> str:
     return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
+def merge_patched(target: Any, patch: Any) -> Any:
+    """A JSON merge patch applied (RFC 7396): mappings merge, null removes, lists are replaced. Neither argument is
+    changed."""
+    if not isinstance(patch, Mapping):
+        return patch
+    result = dict(target) if isinstance(target, Mapping) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merge_patched(result.get(name), value)
+    return result
+
+
 class Request(Struct, frozen=True):
     """`path` is decoded and has no query; `timeout` is in seconds for the whole answer."""
 
@@ -82,6 +96,13 @@ class Response(Struct, frozen=True):
         if not isinstance(value, dict):
             raise ValueError("the answer is not a JSON object")
         return value
+
+    def json_or_empty(self) -> Json:
+        """The same; empty if it is none."""
+        try:
+            return self.json()
+        except ValueError:
+            return {}
 
     def header(self, name: str, default: str = "") -> str:
         """A header by name, whatever its case."""

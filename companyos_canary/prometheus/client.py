@@ -14,11 +14,15 @@ from companyos_canary.prometheus.transport import FirstThatAnswers, HttpTranspor
 _LONGEST_BODY = 200
 
 
-class Addressed(Transport, Protocol):
-    """A Transport that can say whom it asks."""
+class Addressed(Protocol):
+    """A way to a Prometheus that can say whom it asks. `send` is that of a Transport."""
 
     @property
     def address(self) -> str: ...
+
+    def send(self, request: Request) -> Response: ...
+
+    def close(self) -> None: ...
 
 
 class Sample(Struct, frozen=True):
@@ -99,7 +103,7 @@ class Prometheus:
     def get(self, path: str, *query: tuple[str, str]) -> Json:
         """The `data` of any API path."""
         response = self._transport.send(Request("GET", path, query, timeout=self._timeout))
-        body = _object(response)
+        body = response.json_or_empty()
         if response.status == 200 and body.get("status") == "success":
             data = body.get("data")
             return data if isinstance(data, dict) else {"result": data}
@@ -143,13 +147,6 @@ def automatic(url: str, cluster: Transport, namespace: str, *, timeout: float = 
         return Prometheus(url, direct, timeout=timeout)
     ways = FirstThatAnswers(direct, ProxyTransport(cluster, service))
     return Prometheus(url, ways, timeout=timeout)
-
-
-def _object(response: Response) -> Json:
-    try:
-        return response.json()
-    except ValueError:
-        return {}
 
 
 class _NoMoment(ValueError):

@@ -49,9 +49,6 @@ class HttpTransport:
                 hint="check `prometheus.cli_url` in canary.yaml, or set it to `auto`",
             ) from error
 
-    def stream(self, request: Request) -> Response:
-        return self.send(request)
-
     def close(self) -> None:
         if self._connections:
             self._connections.close()
@@ -96,9 +93,6 @@ class ProxyTransport:
         base = f"/api/v1/namespaces/{s.namespace}/services/{target}/proxy{s.prefix}"
         return self._cluster.send(replace(request, path=base + request.path))
 
-    def stream(self, request: Request) -> Response:
-        return self.send(request)
-
     def close(self) -> None:
         """The cluster's transport is its owner's to close."""
 
@@ -125,9 +119,6 @@ class FirstThatAnswers:
             response = self._through_the_cluster(request, error)
             self._chosen = self._proxied
         return response
-
-    def stream(self, request: Request) -> Response:
-        return self.send(request)
 
     def close(self) -> None:
         self._direct.close()

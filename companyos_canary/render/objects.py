@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from companyos_canary.config import MANUAL, BlueGreenSettings, Settings, image_reference
-from companyos_canary.config.source import merge_patched, merged
+from companyos_canary.config.source import merged
 from companyos_canary.errors import ConfigError
-from companyos_canary.model.http import Json
+from companyos_canary.model.http import Json, merge_patched
 from companyos_canary.render.analysis import analysis_templates, placeholders, switch_template_name
 from companyos_canary.render.steps import analysis_reference, background, preview_service, steps
 from companyos_canary.render.templates import filled_template, parsed

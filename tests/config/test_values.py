@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from companyos_canary.config import config_schema, image_reference, repository, settings
 from companyos_canary.config.document import ALLOWED
-from companyos_canary.config.source import merge_patched, merged
+from companyos_canary.config.source import merged
 from companyos_canary.errors import UsageError, printable
+from companyos_canary.model.http import merge_patched
 
 DIGEST = "sha256:" + "ab" * 32
 

@@ -4,6 +4,7 @@ one for the built-in kinds, which merges lists by their keys."""
 from collections.abc import Sequence
 from typing import Any
 
+from companyos_canary.model.http import merge_patched
 from companyos_canary.sandbox.api.call import Call, media_type, read_value
 from companyos_canary.sandbox.objects import ApiStatus, Object, bad_request, copied, unsupported_media
 
@@ -225,16 +226,8 @@ class PatchMalformed(Exception):
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
-    """RFC 7386: objects are merged, null removes, everything else replaces."""
-    if not isinstance(patch, dict):
-        return copied(patch)
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merge_patch(result.get(key), value)
-    return result
+    """The target with a JSON merge patch; nothing of the patch itself is in it."""
+    return merge_patched(target, copied(patch))
 
 
 def merge_key(path: tuple[str, ...]) -> str | None:
