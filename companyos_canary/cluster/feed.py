@@ -65,18 +65,11 @@ class WatchFeed:
     but not watched is polled. Events of a pod are watched once it has been starting for long."""
 
     def __init__(
-        self,
-        cluster: Cluster,
-        name: str,
-        *,
-        now: Callable[[], datetime],
-        chance: Callable[[], float] = random.random,
-        pause: Pause = threading.Event.wait,
+        self, cluster: Cluster, name: str, *, now: Callable[[], datetime], pause: Pause = threading.Event.wait
     ) -> None:
         self._cluster = cluster
         self._name = name
         self._now = now
-        self._chance = chance
         self._pause = pause
         self._sources: dict[Kind, ObjectSource] = {}
         self._words: dict[str, ObjectSource] = {}
@@ -156,7 +149,7 @@ class WatchFeed:
             self._sources[selection.kind] = self._watcher(selection)
 
     def _watcher(self, selection: Selection) -> Watcher:
-        reflector = Reflector(selection, self._chance)
+        reflector = Reflector(selection, random.random)
         watcher = Watcher(self._cluster.transport, reflector, self._changed, now=self._now, pause=self._pause)
         watcher.start()
         return watcher

@@ -109,18 +109,11 @@ class Plugin:
     """Runs the plugin of a user when its credential is needed, and again shortly before that
     expires. `cluster` is passed to plugins that want it."""
 
-    def __init__(
-        self,
-        user: Block,
-        cluster: Block,
-        environ: Mapping[str, str],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
+    def __init__(self, user: Block, cluster: Block, environ: Mapping[str, str]) -> None:
         self._user = user
         self._block: Mapping[str, Any] = user.fields["exec"]
         self._cluster = cluster
         self._environ = environ
-        self._now = now
         self._lock = threading.Lock()
         self._held: Credential | None = None
 
@@ -128,7 +121,7 @@ class Plugin:
         """Raises Unauthenticated with the plugin's own words."""
         with self._lock:
             held = self._held
-            if held is None or (held.expires_at and self._now() >= held.expires_at - EARLY):
+            if held is None or (held.expires_at and datetime.now(UTC) >= held.expires_at - EARLY):
                 self._held = held = self._parsed(self._output())
             return held
 

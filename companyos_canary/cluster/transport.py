@@ -43,7 +43,6 @@ class KubernetesTransport:
         renew: Callable[[], bool] = lambda: False,
         timeout: float = 30.0,
         headers: Sequence[tuple[str, str]] = (),
-        clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.server = connections.server
@@ -55,14 +54,13 @@ class KubernetesTransport:
         self._renew = renew
         self._timeout = timeout
         self._headers = tuple(headers)
-        self._clock = clock
         self._sleep = sleep
         self._counting = threading.Lock()
         self._renewing = threading.Lock()
         self._shown = ""
 
     def send(self, request: Request) -> Response:
-        deadline = self._clock() + min(request.timeout, self._timeout)
+        deadline = time.monotonic() + min(request.timeout, self._timeout)
         attempts = _ATTEMPTS if request.method in _READS else 1
         renewed = False
         while True:
@@ -84,7 +82,7 @@ class KubernetesTransport:
             if response.status == 401 and not renewed and self._renewed(before):
                 renewed, attempts = True, max(attempts, 1)
                 continue
-            if not attempts or pause is None or self._clock() + pause >= deadline:
+            if not attempts or pause is None or time.monotonic() + pause >= deadline:
                 return response
             self._sleep(pause)
 
@@ -103,7 +101,7 @@ class KubernetesTransport:
             answer = self._opened(request)
         if 200 <= answer.status < 300:
             return Response(answer.status, answer.headers, stream=_Body(answer, lambda e: self._failure(e, request)))
-        answer.limit(self._until(self._clock() + self._timeout))
+        answer.limit(self._until(time.monotonic() + self._timeout))
         return self._whole(answer, request)
 
     def otherwise(self, again: "Callable[[], KubernetesTransport | None]") -> None:
@@ -143,10 +141,10 @@ class KubernetesTransport:
 
     def _opened(self, request: Request) -> "Reply":
         """Of a stream."""
-        return self._open(request, connect=self._until(self._clock() + self._timeout), read=lambda: request.timeout)
+        return self._open(request, connect=self._until(time.monotonic() + self._timeout), read=lambda: request.timeout)
 
     def _until(self, deadline: float) -> "TimeLimit":
-        return lambda: deadline - self._clock()
+        return lambda: deadline - time.monotonic()
 
     def _whole(self, answer: "Reply", request: Request) -> Response:
         try:
