@@ -96,7 +96,7 @@ def _settings(source: Source, environment: str | None, names: tuple[str, ...], p
     document = _document(view, {**view.data(), "pod": pod})
     return replace(
         checks.settings(view, document),
-        merge=_patches(view, document.merge, path),
+        merge=tuple(_patch(view, index, file, path) for index, file in enumerate(document.merge)),
         context=context,
         environment=environment,
         from_environment=frozenset(over or ()),
@@ -163,10 +163,6 @@ def _fields(path: FieldPath) -> list[str]:
     rest = [key.removeprefix(prefix) for key in ALLOWED if key.startswith(prefix)]
     names = [key for key in rest if "." not in key and "[" not in key and key != "*"]
     return [name for name in names if path or name != "context"]
-
-
-def _patches(source: Source, files: tuple[str, ...], path: Path) -> tuple[MergePatch, ...]:
-    return tuple(_patch(source, index, file, path) for index, file in enumerate(files))
 
 
 def _patch(source: Source, index: int, file: str, path: Path) -> MergePatch:

@@ -112,7 +112,7 @@ def counts_a_part(node: tree.Expr) -> bool:
         if isinstance(inner, tree.BinaryExpr) and str(inner.op) == "/":
             _, part = _factored(inner.lhs)
             if _narrower(part, inner.rhs):
-                return not _has_default(part)
+                return not any(isinstance(n, tree.BinaryExpr) and str(n.op) == "or" for n in nodes(part))  # a default
     return False
 
 
@@ -128,10 +128,6 @@ def without_part(node: tree.Expr) -> float:
         case tree.BinaryExpr() if str(node.op) in _INTERVALS:
             return _INTERVALS[str(node.op)](without_part(node.lhs), without_part(node.rhs))
     return math.nan
-
-
-def _has_default(node: tree.Expr) -> bool:
-    return any(isinstance(n, tree.BinaryExpr) and str(n.op) == "or" for n in nodes(node))
 
 
 def _scalar(low: float, high: float) -> Possible:

@@ -25,7 +25,7 @@ def masked(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     where no argument does."""
     spec = raw.get("spec") or {}
     arguments = [a for a in spec.get("args") or [] if isinstance(a, Mapping)]
-    secret = {a.get("name", "") for a in arguments if _from_secret(a)}
+    secret = {a.get("name", "") for a in arguments if (a.get("valueFrom") or {}).get("secretKeyRef")}
     if not secret:
         return raw
     shown = {a.get("name", ""): str(a.get("value", "")) for a in arguments if a.get("value")}
@@ -43,10 +43,6 @@ def masked(raw: Mapping[str, Any]) -> Mapping[str, Any]:
         results.append({**result, "metadata": metadata} if metadata else result)
     status["metricResults"] = results
     return {**raw, "status": _without(status, sorted(values, key=len, reverse=True))}
-
-
-def _from_secret(argument: Mapping[str, Any]) -> bool:
-    return bool((argument.get("valueFrom") or {}).get("secretKeyRef"))
 
 
 def _query(metric: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ apply changes nothing, and each line that is deleted from the merge file takes o
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import yaml
@@ -44,20 +44,9 @@ def starter(values: Mapping[str, Any]) -> str:
             )
     result = template_text(STARTER)
     for name, value in values.items():
-        if name == "steps":
-            result = _with_steps(result, value)
-        elif name == "analysis":
-            result = _with_fields(result, name, value)
-        elif name == "boundary":
-            result = _with_boundary(result, value)
-        elif name in ("pod", "merge"):
-            result = _with_block(result, name, value)
-        elif name == "links":
-            result = _as_comment(result, name)
-        else:
-            result = _with(result, name, value)
+        result = _WRITTEN.get(name, _with)(result, name, value)
     if values.get("strategy") == "blue-green":
-        result = _as_comment(result, "steps")
+        result = _as_comment(result, "steps", None)
     example = str(values.get("rollout", _EXAMPLE))
     return _COMMENT.sub(lambda line: line[0].replace(_EXAMPLE, example), result)
 
@@ -70,7 +59,7 @@ def _with_fields(text: str, block: str, fields: Mapping[str, str]) -> str:
     return text
 
 
-def _with_boundary(text: str, boundary: str) -> str:
+def _with_boundary(text: str, _: str, boundary: str) -> str:
     text = text.replace("\n#metrics:\n", "\nmetrics:\n", 1)
     return text.replace("#  latency-p95: {below: 300ms}", f"  latency-p95: {{below: 300ms, boundary: {boundary}}}", 1)
 
@@ -156,7 +145,7 @@ def _line(found: re.Match[str], name: str, value: Any) -> str:
     return f"{written} ".ljust(column) + comment if comment else written
 
 
-def _with_steps(source: str, steps: list[dict[str, Any]]) -> str:
+def _with_steps(source: str, _: str, steps: list[dict[str, Any]]) -> str:
     lines = "".join(f"  - {_flow(step)}\n" for step in steps)
     return _STEPS.sub(lambda _: f"steps:\n{lines}", source, count=1)
 
@@ -167,10 +156,21 @@ def _with_block(source: str, name: str, value: Any) -> str:
     return example.sub(lambda _: to_yaml([{name: value}]), source, count=1)
 
 
-def _as_comment(source: str, name: str) -> str:
+def _as_comment(source: str, name: str, _: object) -> str:
     """A block that is an example here, and would count."""
     block = re.compile(rf"^{name}:\n(?:  .*\n)+", re.M)
     return block.sub(lambda found: re.sub(r"^", "#", found[0].rstrip("\n"), flags=re.M) + "\n", source, count=1)
+
+
+_WRITTEN: Mapping[str, Callable[[str, str, Any], str]] = {
+    "steps": _with_steps,
+    "analysis": _with_fields,
+    "boundary": _with_boundary,
+    "pod": _with_block,
+    "merge": _with_block,
+    "links": _as_comment,
+}
+"""How a field is written that is more than a line."""
 
 
 def _flow(value: Any) -> str:
