@@ -18,8 +18,8 @@ from companyos_canary.analysis.chance import binomial, clumped, poisson, spread
 from companyos_canary.analysis.evidence import BUCKETS, DECISIONS, REQUESTS
 from companyos_canary.analysis.judge import Taken, conclude, plan
 from companyos_canary.analysis.measurement import Measured, assessed
-from companyos_canary.analysis.rules import COMPLETED
 from companyos_canary.model.outcome import Chance
+from companyos_canary.model.row import COMPLETED
 from companyos_canary.promql import Matcher, Scalar, Series, Value, Vector, evaluate
 
 BOUNDS = ("0.005", "0.01", "0.025", "0.05", "0.1", "0.2", "0.3", "0.5", "1", "2")

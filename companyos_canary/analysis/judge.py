@@ -19,7 +19,6 @@ from msgspec import Struct
 from companyos_canary.analysis.arguments import ArgumentError, resolve_metric
 from companyos_canary.analysis.measurement import Measured
 from companyos_canary.analysis.rules import (
-    COMPLETED,
     Metric,
     SpecFault,
     effective_count,
@@ -31,6 +30,7 @@ from companyos_canary.analysis.rules import (
 from companyos_canary.analysis.schedule import is_due, next_moment
 from companyos_canary.model.http import Json
 from companyos_canary.model.quantity import format_time
+from companyos_canary.model.row import COMPLETED
 
 Secret = Callable[[str, str], str]
 """(name, key) -> the value of the Secret. Raises ArgumentError with the cluster's message if it

@@ -13,8 +13,6 @@ from companyos_canary.analysis.gotext import int_or_text
 from companyos_canary.model.quantity import parse_duration
 
 Metric = Mapping[str, Any]
-COMPLETED = frozenset(("Successful", "Failed", "Error", "Inconclusive"))
-"""The phases that a metric or a run never leaves."""
 
 _PROVIDERS = (
     "prometheus",

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from companyos_canary.analysis.rules import COMPLETED, Metric, effective_count
+from companyos_canary.analysis.rules import Metric, effective_count
 from companyos_canary.model.quantity import parse_duration, parse_time, whole_seconds
+from companyos_canary.model.row import COMPLETED
 
 _AFTER_AN_ERROR = timedelta(seconds=10)
 

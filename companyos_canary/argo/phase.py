@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from companyos_canary.model.quantity import parse_time
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.row import COMPLETED
 
 SPEC_NOT_OBSERVED = "waiting for rollout spec update to be observed"
 WORKLOAD_NOT_OBSERVED = f"{SPEC_NOT_OBSERVED} for the reference workload"
@@ -20,7 +21,6 @@ CUTOVER = "active service cutover pending"
 OLD_REPLICAS = "old replicas are pending termination"
 _DEGRADED_REASONS = ("RolloutAborted", "ProgressDeadlineExceeded")
 _TIMED_OUT = r'ProgressDeadlineExceeded: ReplicaSet "(?P<set>[^"]+)" has timed out progressing\.'
-_FINISHED_RUN = ("Successful", "Failed", "Error", "Inconclusive")
 
 
 class Phase(Struct, frozen=True):
@@ -122,7 +122,7 @@ def _blue_green_waiting(rollout: Rollout) -> str:
         return ""
     wanted = rollout.written_strategy("blueGreen").get("postPromotionAnalysis")
     run = status.get("postPromotionAnalysisRunStatus") or {}
-    if wanted and run.get("status") not in _FINISHED_RUN:
+    if wanted and run.get("status") not in COMPLETED:
         return "waiting for analysis to complete"
     return "waiting for post-promotion verification to complete"
 

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from companyos_canary.errors import words
 from companyos_canary.model.image import HASH_LABEL, REVISION
 from companyos_canary.model.quantity import parse_time, whole
+from companyos_canary.model.row import COMPLETED
 from companyos_canary.model.sourced import Sourced
 
 ARGUMENT = r"\{\{ *args\.([\w-]+) *\}\}"
@@ -182,7 +183,7 @@ class AnalysisRun(Sourced, frozen=True):
 
     @property
     def is_finished(self) -> bool:
-        return self.phase in ("Successful", "Failed", "Error", "Inconclusive")
+        return self.phase in COMPLETED
 
     @property
     def passed(self) -> bool:

@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from companyos_canary.errors import words
 from companyos_canary.model.quantity import parse_duration, parse_time
+from companyos_canary.model.row import COMPLETED
 from companyos_canary.model.sourced import Sourced
 
 
@@ -76,7 +77,7 @@ class Experiment(Sourced, frozen=True):
 
     @property
     def is_finished(self) -> bool:
-        return self.phase in ("Successful", "Failed", "Error", "Inconclusive")
+        return self.phase in COMPLETED
 
     @property
     def ends_at(self) -> datetime | None:

@@ -35,6 +35,8 @@ RunPhase = Annotated[
         examples=("Pending", "Running", "Successful", "Failed", "Inconclusive", "Error", ""),
     ),
 ]
+COMPLETED = frozenset(("Successful", "Failed", "Error", "Inconclusive"))
+"""The phases that an AnalysisRun, a metric or an Experiment never leaves."""
 Role = Annotated[str, Says("empty for neither", words=("stable", "canary", ""))]
 Percent = Annotated[int, Says("percent, of maxTrafficWeight where that is set")]
 OfAll = Annotated[float, Says("percent of all traffic", finite=True)]

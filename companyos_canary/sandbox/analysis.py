@@ -12,11 +12,11 @@ from msgspec import Struct, field
 from companyos_canary.analysis.arguments import ArgumentError
 from companyos_canary.analysis.judge import Plan, Taken, Verdict, conclude, is_in_progress, is_terminating, plan
 from companyos_canary.analysis.measurement import Measured, MeasurementError, judged, question
-from companyos_canary.analysis.rules import COMPLETED
 from companyos_canary.analysis.schedule import expires_at
 from companyos_canary.analysis.webmetric import web_fault
 from companyos_canary.model.http import Response
 from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.row import COMPLETED
 from companyos_canary.sandbox.behaviour import V1_9, Delay, Release, prompt
 from companyos_canary.sandbox.kinds import ANALYSISRUN, SECRET
 from companyos_canary.sandbox.objects import ApiStatus, Object, copied

@@ -14,6 +14,7 @@ from companyos_canary.analysis.spec import run_spec
 from companyos_canary.model.http import Json
 from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.model.quantity import format_time, parse_duration, parse_time, whole_seconds
+from companyos_canary.model.row import COMPLETED
 from companyos_canary.sandbox.behaviour import Delay, Queue, prompt
 from companyos_canary.sandbox.controller.conditions import put
 from companyos_canary.sandbox.controller.delays import DEADLINE, deadline_of, has_deadline
@@ -32,7 +33,6 @@ from companyos_canary.sandbox.kinds import (
 from companyos_canary.sandbox.objects import ApiStatus, Object, copied, is_owned, owner_reference
 from companyos_canary.sandbox.store import Change, Store
 
-FINISHED = ("Successful", "Failed", "Error", "Inconclusive")
 _LOST = ("Failed", "Error", "Inconclusive")
 _OF_EXPERIMENT, _OF_TEMPLATE = "experiment.argoproj.io/name", "experiment.argoproj.io/template-name"
 _COUNTS = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
@@ -97,7 +97,7 @@ def _touched(change: Change) -> str | None:
     counted = change.kind is REPLICASET and (
         change.type == "DELETED" or change.before is None or _counts(change.before) != _counts(change.object)
     )
-    ended = change.kind is ANALYSISRUN and (change.object.get("status") or {}).get("phase") in FINISHED
+    ended = change.kind is ANALYSISRUN and (change.object.get("status") or {}).get("phase") in COMPLETED
     return str(owner["uid"]) if counted or ended else None
 
 
@@ -324,7 +324,7 @@ class _Pass:
                 self._read_template(analysis)
                 new["analysisRun"], new["phase"] = self._create_run(analysis), "Pending"
             return
-        if new["phase"] in FINISHED:
+        if new["phase"] in COMPLETED:
             return
         run = self.store.read(ANALYSISRUN, self.namespace, new["analysisRun"])
         phase = (run.get("status") or {}).get("phase", "")
@@ -333,7 +333,7 @@ class _Pass:
             new.pop("message", None)
             if message:
                 new["message"] = message
-        elif phase not in FINISHED and not run["spec"].get("terminate"):
+        elif phase not in COMPLETED and not run["spec"].get("terminate"):
             told = f"Terminating {analysis['name']} ({new['analysisRun']})"
             self.tell("Normal", "AnalysisRunTerminating", told)
             self.store.update(ANALYSISRUN, {**copied(run), "spec": {**run["spec"], "terminate": True}})
@@ -360,7 +360,7 @@ class _Pass:
         base = name = f"{self.name}-{analysis['name']}"
         number = 0
         while taken := self.store.get(ANALYSISRUN, self.namespace, name):
-            if (taken.get("status") or {}).get("phase") not in FINISHED and taken["spec"] == spec:
+            if (taken.get("status") or {}).get("phase") not in COMPLETED and taken["spec"] == spec:
                 return name
             number, name = number + 1, f"{base}.{number + 1}"
         extra = self.spec.get("analysisRunMetadata") or {}
@@ -406,7 +406,7 @@ class _Pass:
         status = self.before
         lost = [t for t in status.get("templateStatuses") or [] if t.get("status") in ("Failed", "Error")]
         lost += [r for r in status.get("analysisRuns") or [] if r.get("phase") in _LOST]
-        finished = status.get("phase") in FINISHED
+        finished = status.get("phase") in COMPLETED
         return bool(self.spec.get("terminate") or finished or lost or self._has_all_required(status))
 
     def _has_all_required(self, status: Json) -> bool:
@@ -425,7 +425,7 @@ class _Pass:
 
     def _conclude(self) -> None:
         phase = self.before.get("phase", "")
-        if phase in FINISHED:
+        if phase in COMPLETED:
             return
         if not phase:
             self.status["phase"] = "Pending"
@@ -435,8 +435,8 @@ class _Pass:
         if template == "Running" and not self.status.get("availableAt"):
             self.status["availableAt"] = format_time(self.now)
         required = any(a.get("requiredForCompletion") for a in self.spec.get("analyses") or [])
-        if template in FINISHED:
-            by_runs = template == "Successful" and (runs in FINISHED or required)
+        if template in COMPLETED:
+            by_runs = template == "Successful" and (runs in COMPLETED or required)
         else:
             by_runs = runs in _LOST or self._has_all_required(self.status)
         self.status["phase"], message = (runs, why_runs) if by_runs else (template, why_template)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from companyos_canary.analysis.arguments import ArgumentError
 from companyos_canary.analysis.judge import Taken, conclude, plan
 from companyos_canary.analysis.measurement import Measured
-from companyos_canary.analysis.rules import COMPLETED
 from companyos_canary.analysis.schedule import expires_at
 from companyos_canary.model.quantity import parse_time
+from companyos_canary.model.row import COMPLETED
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, 300_000, tzinfo=UTC)
 PROMETHEUS = {"prometheus": {"address": "http://p", "query": "up"}}

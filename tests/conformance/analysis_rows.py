@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qsl
 
-from companyos_canary.analysis.rules import COMPLETED
 from companyos_canary.model.http import Request, Response
+from companyos_canary.model.row import COMPLETED
 from companyos_canary.sandbox.analysis import AnalysisController
 from companyos_canary.sandbox.behaviour import HEAD, Release
 from companyos_canary.sandbox.kinds import ANALYSISRUN, SECRET

@@ -10,6 +10,7 @@ from companyos_canary.argo.replicas import Limits, Pods, limits
 from companyos_canary.model.http import Json
 from companyos_canary.model.image import HASH_LABEL, REVISION
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.row import COMPLETED
 from companyos_canary.sandbox.behaviour import V1_9, Lag, Release
 from companyos_canary.sandbox.events import Emit
 from companyos_canary.sandbox.kinds import SERVICE, Kind
@@ -250,9 +251,6 @@ def pods_of(replicaset: Object) -> Pods:
 # What a Rollout makes to be judged: AnalysisRuns and Experiments
 
 
-FINISHED = ("Successful", "Failed", "Error", "Inconclusive")
-
-
 def phase_of(judged: Object | None) -> str:
     return str(((judged or {}).get("status") or {}).get("phase", ""))
 
@@ -263,7 +261,7 @@ def made(state: Pass, kind: Kind, stem: str, spec: Json, meta: Json) -> tuple[Ob
     annotations."""
     number, name = 0, stem[:-1]
     while taken := state.store.get(kind, state.view.namespace, name):
-        if phase_of(taken) not in FINISHED and taken["spec"] == spec:
+        if phase_of(taken) not in COMPLETED and taken["spec"] == spec:
             return taken, False
         number, name = number + 1, f"{stem}{number + 1}"
     owner = {"ownerReferences": [owner_reference(state.rollout)]}
@@ -274,7 +272,7 @@ def made(state: Pass, kind: Kind, stem: str, spec: Json, meta: Json) -> tuple[Ob
 
 def terminate(state: Pass, kind: Kind, judged: Object) -> None:
     """Asks an unfinished one to end; the controller of its kind does it."""
-    if phase_of(judged) not in FINISHED and not judged["spec"].get("terminate"):
+    if phase_of(judged) not in COMPLETED and not judged["spec"].get("terminate"):
         state.write(kind, {**judged, "spec": {**judged["spec"], "terminate": True}})
 
 
@@ -283,7 +281,7 @@ def collect(state: Pass, kind: Kind, judged: Sequence[Object], current: Sequence
     limits = state.rollout["spec"].get("analysis") or {}
     left = {True: limits.get("successfulRunHistoryLimit", 5), False: limits.get("unsuccessfulRunHistoryLimit", 5)}
     hashes = {hash_of(s) for s in state.sets}
-    old = [one for one in judged if one["metadata"]["uid"] not in current and phase_of(one) in FINISHED]
+    old = [one for one in judged if one["metadata"]["uid"] not in current and phase_of(one) in COMPLETED]
     for one in sorted(old, key=lambda o: (o["metadata"]["creationTimestamp"], o["metadata"]["name"]), reverse=True):
         good = phase_of(one) == "Successful"
         left[good] -= 1
