@@ -1,12 +1,12 @@
 """Which modules a command loads, in a process that is a fork of one which has loaded what every command loads."""
 
 import http.client  # noqa: F401 - of Python itself: no test asks about it
-import json
 import os
 import re
 import ssl  # noqa: F401
 import subprocess
 import sys
+from ast import literal_eval
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,9 +33,9 @@ def forks(names: Sequence[str]) -> Iterator[Loaded]:
             env = {"KUBECONFIG": str(folder / "kubeconfig"), "HOME": str(folder), "PATH": "/usr/bin:/bin", **more}
             assert parent.stdin
             assert parent.stdout
-            parent.stdin.write(json.dumps([str(folder), arguments, env]) + "\n")
+            parent.stdin.write(repr([str(folder), arguments, env]) + "\n")
             parent.stdin.flush()
-            code, found = json.loads(parent.stdout.readline())
+            code, found = literal_eval(parent.stdout.readline())
             return code, set(found)
 
         yield loaded
@@ -46,10 +46,10 @@ def main(names: Sequence[str]) -> None:
     for line in sys.stdin:
         child = os.fork()
         if not child:
-            run(names, *json.loads(line))
+            run(names, *literal_eval(line))
         _, status = os.waitpid(child, 0)
         if status:  # it has said nothing
-            print(json.dumps([-status, []]), flush=True)
+            print(repr([-status, []]), flush=True)
 
 
 def run(names: Sequence[str], folder: str, arguments: Sequence[str], environ: dict[str, str]) -> None:
@@ -61,7 +61,7 @@ def run(names: Sequence[str], folder: str, arguments: Sequence[str], environ: di
     os.environ.update(environ)
     code = cli.run(arguments, Runtime.real())
     found = [name for name in names if name in sys.modules] + [f"compiles:{name}" for name in compiling()]
-    os.write(answer, f"{json.dumps([code, found])}\n".encode())
+    os.write(answer, f"{[int(code), found]!r}\n".encode())
     os._exit(0)
 
 

@@ -41,8 +41,8 @@ OF_OTHERS = (
     "companyos_canary.view.machine",
 )
 SIMULATION = {"companyos_canary.trials", "companyos_canary.promql", "promql_parser"}
-# Modules of Python that only names, quotes, and signs that cannot be seen need.
-OF_PYTHON = ("getpass", "shlex", "unicodedata", "encodings.utf_8_sig")
+# Modules of Python that only names, what is written, quotes, and signs that cannot be seen need.
+OF_PYTHON = ("getpass", "json", "shlex", "unicodedata", "encodings.utf_8_sig")
 # What a verb that changes something needs, and `status` does not.
 OF_CHANGES = ("companyos_canary.argo.effects", "companyos_canary.argo.endings")
 NO_NETWORK = "kind: Config\napiVersion: v1\ncurrent-context: c\nclusters:\n- {name: c, cluster: {server: 'http://127.0.0.1:1'}}\ncontexts:\n- {name: c, context: {cluster: c}}\n"  # noqa: E501

@@ -6,7 +6,6 @@ for the rest.
 """
 
 import base64
-import json
 import os
 import warnings
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from msgspec import Struct
+from msgspec.json import decode
 
 from companyos_canary.cluster.kubeconfig import Block, Entry, as_said, kubeconfig_files, read_entry
 from companyos_canary.cluster.transport import KubernetesTransport
@@ -314,7 +314,7 @@ def token_ends(token: str) -> datetime | None:
     """The `exp` of a JWT; None where it has none, or is no JWT."""
     try:
         claims = token.split(".")[1]
-        ends = float(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["exp"])
+        ends = float(decode(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["exp"])
         return datetime.fromtimestamp(ends, UTC)
     except (ValueError, KeyError, IndexError, TypeError, OverflowError, OSError):
         return None

@@ -1,7 +1,6 @@
 """The requests of changes, as the API server takes them: patch, server-side apply, create, delete; and the reviews of
 what a user is permitted to do."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
@@ -75,6 +74,8 @@ def _dry(dry_run: bool) -> tuple[tuple[str, str], ...]:
 
 
 def _encoded(body: object) -> bytes:
+    import json  # noqa: PLC0415 - only a change has a body
+
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
 
 

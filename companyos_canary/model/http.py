@@ -3,13 +3,13 @@
 `cluster.Transport` sends a Request over the network; the sandbox's `handle` answers the same value.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 from msgspec import Struct, field
+from msgspec.json import decode
 
 Json = dict[str, Any]
 """A JSON object."""
@@ -24,6 +24,8 @@ _PARAMETER = r"(?i)([?&](?:access_|id_|api_?)?(?:token|key|secret|password|signa
 def without_password(text: str) -> str:
     """An address, or a text with addresses in it, without their users and passwords; `***` for the value of a
     parameter that is called as a secret is."""
+    if "@" not in text and "=" not in text:
+        return text
     return re.sub(_PARAMETER, r"\1***", re.sub(_USERINFO, "", text))
 
 
@@ -92,7 +94,7 @@ class Response(Struct, frozen=True):
 
     def json(self) -> Json:
         """The body as a JSON object; ValueError if it is none."""
-        value = json.loads(self.body)
+        value = decode(self.body)
         if not isinstance(value, dict):
             raise ValueError("the answer is not a JSON object")
         return value

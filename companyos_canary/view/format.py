@@ -1,6 +1,5 @@
 """Values as people read them: times, durations, numbers, versions, and key=value pairs."""
 
-import json
 import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -112,6 +111,8 @@ def quoted(value: str) -> str:
     """As it is, or as a JSON string where it has blanks, quotes or control characters."""
     if value.isprintable() and not any(c in value for c in ' "='):
         return value
+    import json  # noqa: PLC0415 - most values are a word
+
     told = " ".join(value.split())
     return json.dumps(told, ensure_ascii=not told.isprintable())
 

@@ -13,6 +13,7 @@ from companyos_canary.argo.patches.record import (
     ACTION,
     RECORD,
     Record,
+    action_of,
     ever_stable,
     record_of,
     stable_hashes,
@@ -230,6 +231,12 @@ def test_a_reason_goes_behind_the_patch_and_none_leaves_it_alone() -> None:
         "at": "2026-03-02T12:04:33Z",
         "reason": "wrong tag",
     }
+
+
+def test_a_reason_with_a_byte_that_is_no_text_can_be_read_again() -> None:
+    told = with_reason(abort(rollout()), "abort", "ana", NOW, "caf\udce9")
+    assert isinstance(told, Change)
+    assert action_of(body(told, 1)["metadata"]["annotations"])["reason"] == "caf\\udce9"
 
 
 def test_a_condition_on_step_or_revision_refuses_what_has_moved_on() -> None:

@@ -1,12 +1,12 @@
 """The record that `deploy` and `undo` leave on a Rollout: who, when, why, which hash was stable, and how the
 revisions before it ended; and what the records of a Rollout say together: which revisions were ever fully promoted."""
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal, get_args
 
 from msgspec import Struct
+from msgspec.json import decode
 from msgspec.structs import replace
 
 from companyos_canary.argo.patches.decision import Change, Decision, Patch, add, annotation_patch, annotation_path
@@ -162,14 +162,19 @@ def _texts(annotation: str) -> dict[str, str]:
 
 
 def written_facts(facts: Mapping[str, Any]) -> str:
-    """The text of an annotation, without what is empty."""
-    return json.dumps({k: v for k, v in facts.items() if v}, separators=(",", ":"))
+    """The text of an annotation, without what is empty. Bytes of a command line that are no text stand as `\\udce9`."""
+    import json  # noqa: PLC0415 - only who changes something writes one
+
+    texts = {
+        k: v.encode(errors="backslashreplace").decode() if isinstance(v, str) else v for k, v in facts.items() if v
+    }
+    return json.dumps(texts, separators=(",", ":"))
 
 
 def facts_of(annotation: str) -> dict[str, Any]:
     """Empty if it cannot be read: anyone may write an annotation."""
     try:
-        facts = json.loads(annotation)
+        facts = decode(annotation)
     except (ValueError, RecursionError):
         return {}
     return facts if isinstance(facts, dict) else {}
