@@ -118,6 +118,17 @@ def test_a_change_that_a_kept_connection_did_not_take_goes_over_a_new_one(over: 
     assert client.requests == 2
 
 
+@pytest.mark.parametrize("end", [b"", ConnectionResetError(104, "Connection reset by peer")])
+def test_a_read_that_a_kept_connection_lost_goes_over_a_new_one(over: Over, end: bytes | Exception) -> None:
+    """Without another attempt: the server may have ended it in the same moment."""
+    old, new = Line(OK, end), Line(OK)
+    client = over(old, new)
+    for target in ("/a", "/b"):
+        assert client.send(Request("GET", target)).status == 200
+    assert new.sent.startswith(b"GET /b HTTP/1.1\r\n")
+    assert client.requests == 2
+
+
 def test_a_change_that_a_kept_connection_took_is_not_sent_again(over: Over) -> None:
     old, new = Line(OK), Line(OK)
     client = over(old, new)
