@@ -5,7 +5,7 @@ from typing import Any
 
 from companyos_canary import errors
 from companyos_canary.cluster.kinds import Target, path_target
-from companyos_canary.model.http import Request, Response
+from companyos_canary.model.http import READS, Request, Response
 
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _IMPERSONATE = r'^\S+ "([^"]*)" is forbidden: User .* cannot impersonate resource "([^"]+)"'
@@ -76,7 +76,7 @@ def retry_after(response: Response) -> float | None:
 
 def verb_of(request: Request) -> str:
     """The verb as roles name it: get, list, watch, create, update, patch, delete."""
-    if request.method not in ("GET", "HEAD"):
+    if request.method not in READS:
         return _VERBS.get(request.method, request.method.lower())
     if request.parameter("watch") in ("1", "true"):
         return "watch"

@@ -15,7 +15,7 @@ from companyos_canary import __version__
 from companyos_canary.cluster.errors import retry_after
 from companyos_canary.cluster.failure import broke, unreachable
 from companyos_canary.errors import Unreachable, Untrusted
-from companyos_canary.model.http import Request, Response
+from companyos_canary.model.http import READS, Request, Response
 from companyos_canary.network.failure import Broken
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from companyos_canary.network.wire import TimeLimit
 
 _ATTEMPTS = 3
-_READS = ("GET", "HEAD")
 _SECRET = 8  # characters: what is shorter is a word that any sentence may hold
 
 
@@ -61,7 +60,7 @@ class KubernetesTransport:
 
     def send(self, request: Request) -> Response:
         deadline = time.monotonic() + min(request.timeout, self._timeout)
-        attempts = _ATTEMPTS if request.method in _READS else 1
+        attempts = _ATTEMPTS if request.method in READS else 1
         renewed = False
         while True:
             attempts -= 1
@@ -176,7 +175,7 @@ class KubernetesTransport:
             raise self._failure(error, request) from error
 
     def _failure(self, error: Broken, request: Request) -> Unreachable:
-        return unreachable(error, self.server, changing=request.method not in _READS)
+        return unreachable(error, self.server, changing=request.method not in READS)
 
 
 class _Body:

@@ -17,6 +17,8 @@ Fields = Mapping[str, Any]
 """One that is only read."""
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+READS = ("GET", "HEAD")
+"""The methods that change nothing."""
 _USERINFO = r"(?<=//)[^/\s`]*@"
 _PARAMETER = r"(?i)([?&](?:access_|id_|api_?)?(?:token|key|secret|password|signature|sig)=)[^&#\s`'\"]+"
 

@@ -13,6 +13,7 @@ from http.client import HTTPResponse, IncompleteRead
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from companyos_canary.model.http import READS
 from companyos_canary.network.failure import Broken
 from companyos_canary.network.wire import FAILURES, Headers, TimeLimit, Wire, connected, seconds, secured, tls_context
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from companyos_canary.network.proxies import Proxy
 
 KEPT = 10  # six watches of the cluster and what is asked in addition to them
-READS = ("GET", "HEAD")
 _PORTS = {"http": 80, "https": 443}
 _WITH_BODY = ("POST", "PUT", "PATCH")
 _CHUNK = 65536

@@ -4,7 +4,7 @@ function that represents a Service (`services/NAME:PORT/proxy/PATH`)."""
 import time
 from collections.abc import Callable, Mapping
 
-from companyos_canary.model.http import Request, Response
+from companyos_canary.model.http import READS, Request, Response
 from companyos_canary.sandbox.api import access, discovery, logs, openapi, read
 from companyos_canary.sandbox.api.answer import failure, ok, page_not_found
 from companyos_canary.sandbox.api.call import Call, Handle, read_call
@@ -74,7 +74,7 @@ class Api:
             return openapi.answer(path) or page_not_found()
         if review := access.review(request, asker):
             return review
-        if request.method in ("GET", "HEAD"):
+        if request.method in READS:
             found = discovery.document(request, discovery.served(self.store))
             if found:
                 return ok(found[0], headers={"Content-Type": found[1]})
@@ -104,7 +104,7 @@ class Api:
             if method == "POST":
                 return self._writer.evict(call)
             raise method_not_allowed()
-        if method in ("GET", "HEAD"):
+        if method in READS:
             return self._read(call)
         if method == "POST":
             return self._writer.create(call)

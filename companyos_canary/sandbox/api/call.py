@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from msgspec import Struct
 
-from companyos_canary.model.http import Json, Request, Response
+from companyos_canary.model.http import READS, Json, Request, Response
 from companyos_canary.sandbox.kinds import KINDS, Kind
 from companyos_canary.sandbox.objects import ApiStatus, bad_request, unsupported_media
 
@@ -72,7 +72,7 @@ class Call(Struct, frozen=True):
     def verb(self) -> str:
         """The word that RBAC uses: get, list, watch, create, update, patch, delete, ..."""
         method = self.request.method
-        if method in ("GET", "HEAD"):
+        if method in READS:
             if method == "GET" and self.flag("watch") and not self.subresource:
                 return "watch"
             return "get" if self.name else "list"
