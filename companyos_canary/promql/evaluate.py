@@ -195,7 +195,8 @@ class _Evaluation(Struct, frozen=True):
         if isinstance(left, Vector) and isinstance(right, Vector):
             if op in SETS:
                 return _distinct(operators.sets(op, left, right, matching))
-            return _distinct(operators.vectors(op, left, right, matching, to_bool=to_bool))
+            found = operators.vectors(op, left, right, matching, to_bool=to_bool)
+            return _distinct(found) if matching.many else found  # else its labels are what was matched, each once
         if matching.on or matching.labels:
             raise PromqlError("bad_data", "parse error: vector matching only allowed between instant vectors")
         if isinstance(left, Vector) and isinstance(right, Scalar):
@@ -314,6 +315,6 @@ def _bare(node: tree.Expr) -> tree.Expr:
 
 def _distinct(vector: Vector) -> Vector:
     """Return the vector. Raises PromqlError if two of its elements have the same labels."""
-    if len(vector.samples) > 1 and len({key(s.labels) for s in vector.samples}) < len(vector.samples):
+    if len(vector.samples) > 1 and len({frozenset(s.labels.items()) for s in vector.samples}) < len(vector.samples):
         raise PromqlError("execution", "vector cannot contain metrics with the same labelset")
     return vector

@@ -24,6 +24,8 @@ from companyos_canary.promql.values import (
     without_name,
 )
 
+_NOTHING: Key = frozenset()
+
 
 class Matching(Struct, frozen=True):
     """Which elements of two vectors belong together. `on`: compare only `labels`, else all others.
@@ -36,11 +38,13 @@ class Matching(Struct, frozen=True):
     include: tuple[str, ...] = ()
 
     def signature(self, labels: Labels) -> Key:
-        return key(self.kept(labels))
+        return key(self.kept(labels)) if self.labels or not self.on else _NOTHING
 
-    def kept(self, labels: Labels) -> dict[str, str]:
+    def kept(self, labels: Labels) -> Labels:
         if self.on:
             return {n: v for n, v in labels.items() if n in self.labels}
+        if NAME not in labels and not self.labels:
+            return labels
         return {n: v for n, v in labels.items() if n != NAME and n not in self.labels}
 
 
@@ -89,7 +93,8 @@ def vectors(op: str, left: Vector, right: Vector, matching: Matching, *, to_bool
     seen = _Seen(matching)
     found = []
     for sample in many.samples:
-        partner = partners.get(matching.signature(sample.labels))
+        signature = matching.signature(sample.labels)
+        partner = partners.get(signature)
         if partner is None:
             continue
         pair = (sample.value, partner.value)
@@ -98,7 +103,7 @@ def vectors(op: str, left: Vector, right: Vector, matching: Matching, *, to_bool
         if value is None:
             continue
         labels = _labels(op, sample.labels, partner.labels, matching, to_bool=to_bool)
-        seen.add(matching.signature(sample.labels), labels)
+        seen.add(signature, labels)
         found.append(Sample(labels, value))
     return Vector(tuple(found))
 
@@ -149,12 +154,11 @@ class _Seen:
         self._known.add(entry)
 
 
-def _labels(op: str, many: Labels, one: Labels, matching: Matching, *, to_bool: bool) -> dict[str, str]:
-    labels = without_name(many) if op in ARITHMETIC or to_bool else dict(many)
-    if not matching.many:
+def _labels(op: str, many: Labels, one: Labels, matching: Matching, *, to_bool: bool) -> Labels:
+    labels = without_name(many) if op in ARITHMETIC or to_bool else many
+    if not matching.many and (matching.on or matching.labels):
         labels = {n: v for n, v in labels.items() if (n in matching.labels) == matching.on}
-    for name in matching.include:
-        labels.pop(name, None)
-        if one.get(name):
-            labels[name] = one[name]
-    return labels
+    if not matching.include:
+        return labels
+    taken = {name: one[name] for name in matching.include if one.get(name)}
+    return {n: v for n, v in labels.items() if n not in matching.include} | taken

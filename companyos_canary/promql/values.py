@@ -107,8 +107,8 @@ def key(labels: Labels) -> Key:
     return frozenset(labels.items())
 
 
-def without_name(labels: Labels) -> dict[str, str]:
-    return {name: value for name, value in labels.items() if name != NAME}
+def without_name(labels: Labels) -> Labels:
+    return {name: value for name, value in labels.items() if name != NAME} if NAME in labels else labels
 
 
 def labels_text(labels: Labels) -> str:
