@@ -7,7 +7,6 @@ from msgspec import Struct
 from companyos_canary.delivery.hiding import Hidden
 from companyos_canary.delivery.message import Destination, Parcel, Retrying, Sending
 from companyos_canary.delivery.services import SERVICES
-from companyos_canary.delivery.transport import place
 from companyos_canary.errors import CanaryError, Unauthenticated, Uncertain, Unreachable
 from companyos_canary.model.http import Response
 
@@ -42,7 +41,7 @@ def deliver(kind: str, sending: Sending, hidden: Hidden, ways: Ways) -> Delivere
         known = hidden.and_headers(parcel.headers)
         answer = _answered(parcel, sending, known, ways)
         said = known.line(answer.body.decode("utf-8", "replace"))
-        server = known.line(place(parcel))
+        server = known.line(parcel.place)
         try:
             parcel = exchange.send(answer)
         except StopIteration:
@@ -51,7 +50,7 @@ def deliver(kind: str, sending: Sending, hidden: Hidden, ways: Ways) -> Delivere
 
 def _answered(parcel: Parcel, sending: Sending, hidden: Hidden, ways: Ways) -> Response:
     """The answer that lets it continue."""
-    server, to = hidden.line(place(parcel)), sending.to
+    server, to = hidden.line(parcel.place), sending.to
     limit = min(ways.timeout, parcel.timeout or ways.timeout)
     tries = 0
     while True:
@@ -87,7 +86,7 @@ def _pause(retrying: Retrying | None, tries: int) -> float | None:
 
 
 def _refused(parcel: Parcel, answer: Response, hidden: Hidden, to: Destination, tries: int) -> CanaryError:
-    server = hidden.line(place(parcel))
+    server = hidden.line(parcel.place)
     said = hidden.line(answer.body.decode("utf-8", "replace"))
     denied = answer.status in parcel.denied or any(f'"{word}"' in said for word in _DENIED)
     kind = Unauthenticated if denied else CanaryError

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from msgspec import Struct
 
@@ -51,6 +51,15 @@ class Post(Struct, frozen=True):
     has_next: bool = False
     denied: tuple[int, ...] = (401, 403)
 
+    @property
+    def place(self) -> str:
+        """Who is asked, without anything secret in an address."""
+        try:
+            parts = urlsplit(self.url)
+            return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or "its address"
+        except ValueError:
+            return "its address"
+
 
 class Mail(Struct, frozen=True):
     """One email over SMTP, once; name and password only where the service has both. The rest as of a Post."""
@@ -71,6 +80,11 @@ class Mail(Struct, frozen=True):
     timeout: None = None
     has_next: bool = False
     denied: tuple[int, ...] = (454, 530, 534, 535, 538)
+
+    @property
+    def place(self) -> str:
+        """Who is asked."""
+        return f"{self.host}:{self.port}"
 
 
 Parcel = Post | Mail

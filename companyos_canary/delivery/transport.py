@@ -7,7 +7,6 @@ import ssl
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate, getaddresses, parseaddr
-from urllib.parse import urlsplit
 
 from companyos_canary import __version__
 from companyos_canary.delivery.message import Mail, Parcel, Post
@@ -27,17 +26,6 @@ def transmit(parcel: Parcel, timeout: float) -> Response:
     return _mailed(parcel, timeout) if isinstance(parcel, Mail) else _posted(parcel, timeout)
 
 
-def place(parcel: Parcel) -> str:
-    """Who is asked, without anything secret in an address."""
-    if isinstance(parcel, Mail):
-        return f"{parcel.host}:{parcel.port}"
-    try:
-        parts = urlsplit(parcel.url)
-        return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or "its address"
-    except ValueError:
-        return "its address"
-
-
 def _posted(post: Post, timeout: float) -> Response:
     import httpx  # noqa: PLC0415 - 100 ms, only for those who send
 
@@ -52,7 +40,7 @@ def _posted(post: Post, timeout: float) -> Response:
         ):
             if answer.request.method != post.method:
                 raise CanaryError(
-                    f"{place(post)} sent the request on with {answer.request.method}, without the message",
+                    f"{post.place} sent the request on with {answer.request.method}, without the message",
                     hint="name the address that it is sent on to",
                 )
             said = b""
