@@ -8,6 +8,8 @@ from concurrent.futures import Future
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from msgspec import Struct
+
 from companyos_canary.errors import UsageError
 from companyos_canary.model.http import Request, Response
 from companyos_canary.model.image import HASH_LABEL
@@ -89,6 +91,18 @@ class _Held:
         return self._part.step(now)
 
 
+class _Rest(Struct, frozen=True):
+    """A part found nothing to do: at this resourceVersion, after what was heard until then, before that moment."""
+
+    version: int
+    heard: object
+    until: datetime | None
+
+    def lasts(self, version: int, heard: object, now: datetime) -> bool:
+        same = self.version == version and self.heard is heard
+        return same and (self.until is None or self.until > now)
+
+
 class Cluster:
     """Acts on the store it is given; owns no thread until `run`. `provider` answers analysis
     questions (without one no one looks at AnalysisRuns), `traffic` makes metrics. With
@@ -119,6 +133,7 @@ class Cluster:
         self.freezer = Freezer()
         self.lag = lag or Lag()
         self._answered = threading.Event()
+        self._heard = object()  # another one with each answer, and when something is frozen or continues
         if controller and provider is not None:
             heard = _Heard(provider, self._hear)
             analysis = AnalysisController(
@@ -137,6 +152,7 @@ class Cluster:
         self._parts.append(Kubelet(store, behave, pace.kubelet))
         if traffic is not None:
             self._parts.append(traffic)
+        self._resting: list[_Rest | None] = [None] * len(self._parts)
 
     def _is_good(self, run: Object) -> bool:
         """Whether the version that a run judges has few errors in the long run, as the scenario says."""
@@ -172,15 +188,21 @@ class Cluster:
         someone has, None if only a change can bring it.
 
         After every write the first in the order gets its turn again: the controllers see each
-        single change of a pod, as they do in the recordings. Pauses after very many turns, for
+        single change of a pod, as they do in the recordings. A part that had nothing to do is left
+        alone until its time, a change or an answer comes. Pauses after very many turns, for
         two parts that undo each other's work would continue for ever."""
         for _ in range(_TURNS):
             before = self.store.version
             wakes = []
-            for part in self._parts:
-                wake = self._step(part, now)
-                if self.store.version != before:
-                    break
+            for number, part in enumerate(self._parts):
+                rest, heard = self._resting[number], self._heard
+                if rest is not None and rest.lasts(before, heard, now):
+                    wake = rest.until
+                else:
+                    wake = self._step(part, now)
+                    if self.store.version != before:
+                        break
+                    self._resting[number] = _Rest(before, heard, wake)
                 if wake is not None:
                     wakes.append(wake)
             else:
@@ -230,6 +252,7 @@ class Cluster:
         self._hear()
 
     def _hear(self) -> None:
+        self._heard = object()
         self._answered.set()
         self.store.wake()
 

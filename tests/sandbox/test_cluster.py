@@ -13,7 +13,7 @@ from companyos_canary.model.http import Request, Response
 from companyos_canary.model.workload import Pod
 from companyos_canary.sandbox.cluster import Cluster
 from companyos_canary.sandbox.events import COMBINED, Events
-from companyos_canary.sandbox.kinds import ANALYSISRUN, CONFIGMAP, EVENT, POD, REPLICASET, ROLLOUT
+from companyos_canary.sandbox.kinds import ANALYSISRUN, CONFIGMAP, EVENT, POD, REPLICASET, ROLLOUT, SERVICE
 from companyos_canary.sandbox.kubelet import READY_AFTER
 from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.store import Informer, Store
@@ -235,3 +235,33 @@ def test_an_informer_sees_what_is_there_what_changes_and_what_a_short_log_hid() 
     assert seen() == [("DELETED", "a"), *(("ADDED", n) for n in "bcde")]
     assert [o["metadata"]["name"] for o in informer.objects.values()] == list("bcde")
     assert seen() == []
+
+
+class Counting:
+    """A part that wants to act again at a moment, and counts its turns."""
+
+    def __init__(self, again: datetime) -> None:
+        self.again, self.turns = again, 0
+
+    def step(self, now: datetime) -> datetime | None:
+        self.turns += 1
+        return self.again if now < self.again else None
+
+
+def test_a_part_that_had_nothing_to_do_has_its_next_turn_at_its_time_and_after_a_change() -> None:
+    clock = Clock()
+    store, part = Store(clock), Counting(clock() + timedelta(seconds=10))
+    cluster = Cluster(store, controller=False, replicasets=False, traffic=part)
+    for _ in range(3):
+        assert cluster.settle(clock()) == part.again
+    assert part.turns == 1
+    store.create(SERVICE, {"metadata": {"name": "web", "namespace": NS}})
+    cluster.settle(clock())
+    assert part.turns == 2
+    cluster.settle(clock.forward(9))
+    assert part.turns == 2
+    assert cluster.settle(clock.forward(1)) is None
+    assert part.turns == 3
+    cluster.thaw()
+    cluster.settle(clock())
+    assert part.turns == 4
