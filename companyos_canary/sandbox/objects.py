@@ -132,18 +132,20 @@ def labels_match(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) 
     return True
 
 
-def merged(kind: Kind, old: Object, new: Object, status_only: bool) -> Object:
-    """The object that a write leaves behind, with the server's own fields kept."""
+def merged(kind: Kind, old: Object, written: Object, status_only: bool) -> Object:
+    """The object that a write leaves behind, with the server's own fields kept. It shares with the old one what stays
+    (no one changes it in place), and nothing with what was written."""
     isolated = "status" in kind.subresources
     if status_only:
         meta = dict(old["metadata"])
-        if "managedFields" in new["metadata"]:
-            meta["managedFields"] = new["metadata"]["managedFields"]
-        return {**copied(old), "metadata": copied(meta), "status": new.get("status", {})}
+        if "managedFields" in written["metadata"]:
+            meta["managedFields"] = copied(written["metadata"]["managedFields"])
+        return {**old, "metadata": meta, "status": copied(written.get("status", {}))}
+    new = copied(written)
     if isolated:
         new.pop("status", None)
         if "status" in old:
-            new["status"] = copied(old["status"])
+            new["status"] = old["status"]
     for field in _SERVER_FIELDS:
         if field in old["metadata"]:
             new["metadata"][field] = old["metadata"][field]

@@ -179,7 +179,9 @@ class Store:
                     "the object has been modified; please apply your changes to the latest version and try again",
                 )
             check_uid(kind, old, meta.get("uid", ""))
-            new = merged(kind, old, copied(obj), status_only)
+            if obj == old and not dry_run:
+                return old
+            new = merged(kind, old, obj, status_only)
             if new == old or dry_run:
                 return new
             if old["metadata"].get("deletionTimestamp") and not new["metadata"].get("finalizers"):
