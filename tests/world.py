@@ -22,6 +22,7 @@ from companyos_canary import cli
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.failure import unreachable
 from companyos_canary.cluster.feed import WatchFeed
+from companyos_canary.cluster.kinds import Selection
 from companyos_canary.cluster.reflector import TRIES
 from companyos_canary.config import Resolved, Settings
 from companyos_canary.delivery.message import Parcel
@@ -286,7 +287,7 @@ class World:
         self.answer(Request("PATCH", target, (), content, json.dumps(body).encode()))
 
     @property
-    def answers(self) -> tuple[object, ...] | None:
+    def answers(self) -> tuple[int, Policy] | None:
         """As long as this is equal, a read is answered as before; None: that cannot be told."""
         played = isinstance(self.faults, Faulty) and not self.faults.rules()
         told = played and self.breaks is World.breaks and "answer" not in vars(self)
@@ -375,6 +376,28 @@ class Keys:
         return self._last + timedelta(seconds=self._keys[0][0]) if self._keys else None
 
 
+class KeptLists(Cluster):
+    """A list is asked for again where an object of its kind was written, as a watch would have told."""
+
+    def __init__(self, world: World, cluster: Cluster) -> None:
+        vars(self).update(vars(cluster))
+        self._world = world
+        self._kept: dict[Selection, tuple[int, object, list[Json]]] = {}
+
+    def items(self, selection: Selection, *, seen: str = "") -> list[Json]:
+        answers = self._world.answers
+        if answers is None:
+            return super().items(selection, seen=seen)
+        (version, allowed), kept = answers, self._kept.get(selection)
+        again = kept is None or kept[1] is not allowed or self._written(selection, kept[0])
+        found = super().items(selection, seen=seen) if again else kept[2]
+        self._kept[selection] = version, allowed, found
+        return found
+
+    def _written(self, selection: Selection, since: int) -> bool:
+        return any(change.kind.plural == selection.kind.plural for change in self._world.store.changes(since))
+
+
 class LockstepFeed:
     """Snapshots that are read when they are asked for; waiting lets the time pass."""
 
@@ -383,6 +406,7 @@ class LockstepFeed:
 
     def __init__(self, world: World, cluster: Cluster, name: str) -> None:
         self._world, self.cluster, self._name = world, cluster, name
+        self._lists = KeptLists(world, cluster)
         self._last: Snapshot | None = None
         self._read: tuple[object, Snapshot] | None = None
         self._refusals = 0
@@ -391,7 +415,7 @@ class LockstepFeed:
         """The last one stays where it cannot be read again; what is refused again and again is
         raised, as a watch does. Where nothing was written a watch says nothing, and nothing is read again."""
         try:
-            self._last = self.cluster.with_words(self._found(), self._world.now)
+            self._last = self._lists.with_words(self._found(), self._world.now)
         except NotFound:
             raise
         except CanaryError as error:
@@ -406,7 +430,8 @@ class LockstepFeed:
     def _found(self) -> Snapshot:
         answers = self._world.answers
         if answers is None or self._read is None or self._read[0] != answers:
-            self._read = answers, self.cluster.snapshot(self._name)
+            self._read = answers, self._lists.snapshot(self._name)
+            self.cluster.server_time = self._lists.server_time
         return self._read[1]
 
     def wait(self, timeout: float) -> bool:
