@@ -20,7 +20,7 @@ from companyos_canary.analysis.judge import Taken, conclude, plan
 from companyos_canary.analysis.measurement import Measured, assessed
 from companyos_canary.model.outcome import Chance
 from companyos_canary.model.row import COMPLETED
-from companyos_canary.promql import Matcher, Scalar, Series, Value, Vector, evaluate
+from companyos_canary.promql import Matcher, Scalar, Series, Value, Vector, by_labels, evaluate
 
 BOUNDS = ("0.005", "0.01", "0.025", "0.05", "0.1", "0.2", "0.3", "0.5", "1", "2")
 HEALTHY = (0.02, 0.08, 0.3, 0.58, 0.8, 0.98, 0.995, 0.999, 1.0, 1.0)
@@ -82,7 +82,8 @@ class Counters:
 
     def select(self, matchers: Sequence[Matcher], start: float, end: float) -> list[Series]:
         """The series that all matchers accept: the evaluator's `Select`."""
-        return [found for side in self._sides for found in side.select(matchers, start, end)]
+        found = (found for side in self._sides for found in side.select(matchers, start, end))
+        return sorted(found, key=by_labels)
 
 
 class _Side:

@@ -2,7 +2,18 @@
 
 from companyos_canary.promql.evaluate import evaluate, evaluate_range
 from companyos_canary.promql.parse import parse, parse_duration, selector
-from companyos_canary.promql.values import STALE, Matcher, Matrix, PromqlError, Scalar, Series, Text, Value, Vector
+from companyos_canary.promql.values import (
+    STALE,
+    Matcher,
+    Matrix,
+    PromqlError,
+    Scalar,
+    Series,
+    Text,
+    Value,
+    Vector,
+    by_labels,
+)
 
 __all__ = [
     "STALE",
@@ -14,6 +25,7 @@ __all__ = [
     "Text",
     "Value",
     "Vector",
+    "by_labels",
     "evaluate",
     "evaluate_range",
     "parse",

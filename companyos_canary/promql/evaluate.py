@@ -1,6 +1,6 @@
 """Evaluates PromQL over given series: one moment, or a range of moments."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import lru_cache
 from typing import Literal
@@ -128,9 +128,13 @@ class _Evaluation(Struct, frozen=True):
 
     def _newest(self, node: tree.VectorSelector) -> Iterator[tuple[Labels, int, float]]:
         end = self._end(node.at, node.offset)
-        for labels, points in self._windows(matchers(node), end - LOOKBACK, end):
-            if points and points[-1][1] is not STALE:
-                yield labels, *points[-1]
+        for series in self._selected(matchers(node), end - LOOKBACK, end):
+            for moment, value in reversed(series.samples):
+                at = round(moment * 1000)
+                if at <= end:
+                    if at >= end - LOOKBACK and value is not STALE:
+                        yield series.labels, at, value
+                    break
 
     def windows(self, node: tree.Expr) -> Iterator[tuple[Labels, ranges.Window]]:
         """The series that have a sample in the range, without staleness markers."""
@@ -142,10 +146,12 @@ class _Evaluation(Struct, frozen=True):
         selector = node.vector_selector
         end = self._end(selector.at, selector.offset)
         start = end - round(seconds(node.range) * 1000)
-        for labels, points in self._windows(matchers(selector), start, end):
-            real = [p for p in points if p[1] is not STALE]
-            if real:
-                yield labels, ranges.Window(start, end, real)
+        for series in self._selected(matchers(selector), start, end):
+            points = [(round(at * 1000), value) for at, value in series.samples if value is not STALE]
+            if points and not (start <= points[0][0] and points[-1][0] <= end):
+                points = [point for point in points if start <= point[0] <= end]
+            if points:
+                yield series.labels, ranges.Window(start, end, points)
 
     def _subquery(self, node: tree.SubqueryExpr) -> Iterator[tuple[Labels, ranges.Window]]:
         """What an instant query answers at every multiple of the step in the range."""
@@ -267,15 +273,8 @@ class _Evaluation(Struct, frozen=True):
         moment = self.at if at is None else named_moment(at, self.first, self.last)
         return moment - round(seconds(offset) * 1000)
 
-    def _windows(
-        self, wanted: Sequence[Matcher], start: int, end: int
-    ) -> Iterator[tuple[Labels, list[tuple[int, float]]]]:
-        found = self.select(wanted, start / 1000, end / 1000)
-        for series in sorted(found, key=lambda s: sorted(s.labels.items())):
-            points = [(round(at * 1000), value) for at, value in series.samples]
-            if points and not (start <= points[0][0] and points[-1][0] <= end):
-                points = [point for point in points if start <= point[0] <= end]
-            yield series.labels, points
+    def _selected(self, wanted: Sequence[Matcher], start: int, end: int) -> Iterable[Series]:
+        return self.select(wanted, start / 1000, end / 1000)
 
 
 @lru_cache(maxsize=4096)

@@ -5,7 +5,7 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec import Struct
 from msgspec.structs import force_setattr
@@ -97,9 +97,19 @@ class Text(Struct, frozen=True):
 
 Value = Scalar | Vector | Matrix | Text
 
-#: (matchers, start, end) -> every series that all matchers accept, with its samples from start to
-#: end, both included, in Unix seconds. More samples do no harm.
+#: (matchers, start, end) -> every series that all matchers accept, in the order of `by_labels`, with its samples from
+#: start to end, both included, in Unix seconds. More samples do no harm.
 Select = Callable[[Sequence[Matcher], float, float], Iterable[Series]]
+
+
+class Labelled(Protocol):
+    @property
+    def labels(self) -> Labels: ...
+
+
+def by_labels(series: Labelled) -> list[tuple[str, str]]:
+    """The key of an order of series: what is computed of several does not depend on which was there first."""
+    return sorted(series.labels.items())
 
 
 def key(labels: Labels) -> Key:

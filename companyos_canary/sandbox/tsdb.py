@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from companyos_canary.promql import STALE, Matcher, Series
+from companyos_canary.promql import STALE, Matcher, Series, by_labels
 
 NAME = "__name__"
 #: How often old series are looked for, in seconds of the samples' own time.
@@ -127,13 +127,13 @@ class Tsdb:
         return [found.labels for found in self.select(matchers, start, end)]
 
     def _matching(self, matchers: Sequence[Matcher]) -> Iterable[_Entry]:
-        """Remembered until a series comes or goes."""
+        """In the order of their labels; remembered until a series comes or goes."""
         asked = tuple(matchers)
         found = self._selected.get(asked)
         if found is None:
             if len(self._selected) >= _SELECTORS:
                 self._selected.clear()
-            found = self._selected[asked] = list(self._search(matchers))
+            found = self._selected[asked] = sorted(self._search(matchers), key=by_labels)
         return found
 
     def _search(self, matchers: Sequence[Matcher]) -> Iterable[_Entry]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from companyos_canary.promql import STALE, Matcher, PromqlError, Scalar, Series, Vector, evaluate
+from companyos_canary.promql import STALE, Matcher, PromqlError, Scalar, Series, Vector, by_labels, evaluate
 from companyos_canary.promql.values import Select
 
 PROMTOOL = shutil.which("promtool")
@@ -45,7 +45,7 @@ class Case(Struct, frozen=True):
 
 def select_from(series: Iterable[Series]) -> Select:
     """A Select over series that are all in memory."""
-    everything = tuple(series)
+    everything = sorted(series, key=by_labels)
 
     def select(matchers: Sequence[Matcher], start: float, end: float) -> Iterable[Series]:
         return [
