@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, TextIO
 
 import typer
@@ -124,6 +125,11 @@ def _root(
     pass
 
 
+@cache
+def _group() -> Any:
+    return typer.main.get_command(app)
+
+
 def run(arguments: Sequence[str], runtime: Runtime) -> int:
     """One whole command; the exit code. No exception leaves this function, unless CANARY_DEBUG is
     set."""
@@ -133,7 +139,7 @@ def run(arguments: Sequence[str], runtime: Runtime) -> int:
         return complete(runtime, VERBS, command_of)
     arguments = _asked(arguments)
     try:
-        code = app(args=list(arguments), prog_name="canary", standalone_mode=False, obj=runtime)
+        code = _group()(args=list(arguments), prog_name="canary", standalone_mode=False, obj=runtime)
         runtime.flush()
         return int(code or 0)
     except CanaryError as error:
