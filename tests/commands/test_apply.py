@@ -100,13 +100,12 @@ def test_once_more_changes_nothing(world: World) -> None:
     assert world.rollout().generation == before
 
 
-def test_the_live_image_stays(world: World) -> None:
-    assert world.canary("deploy", "v1.1.0").code == ExitCode.OK
-    config(world, "replicas: 10", "replicas: 8")
-    ran = world.canary("apply")
+def test_the_live_image_stays(shipped: World) -> None:
+    config(shipped, "replicas: 10", "replicas: 8")
+    ran = shipped.canary("apply")
     assert ran.code == ExitCode.OK, ran
     assert "Rollout companyos-api: configured" in ran.out
-    live = world.rollout()
+    live = shipped.rollout()
     assert (live.image(), live.replicas) == ("companyos-api:v1.1.0", 8)
 
 
@@ -330,11 +329,10 @@ def test_fields_of_another_manager_are_a_conflict_that_names_force(world: World)
     assert world.rollout().raw["spec"]["revisionHistoryLimit"] == 10
 
 
-def test_only_the_fields_of_others_are_named_and_each_owner_once(world: World) -> None:
-    assert world.canary("deploy", "v1.1.0").code == ExitCode.OK
-    somebody_applies(world, "gitops", {"spec": {"revisionHistoryLimit": 3, "replicas": 9}})
-    somebody_applies(world, "team", {"spec": {"progressDeadlineSeconds": 7}})
-    ran = world.canary("apply")
+def test_only_the_fields_of_others_are_named_and_each_owner_once(shipped: World) -> None:
+    somebody_applies(shipped, "gitops", {"spec": {"revisionHistoryLimit": 3, "replicas": 9}})
+    somebody_applies(shipped, "team", {"spec": {"progressDeadlineSeconds": 7}})
+    ran = shipped.canary("apply")
     assert ran.code == ExitCode.REFUSED
     assert ran.err.splitlines()[0] == (
         "error: applying this would change fields of Rollout companyos-api that `gitops` and "
@@ -342,9 +340,8 @@ def test_only_the_fields_of_others_are_named_and_each_owner_once(world: World) -
     )
 
 
-def test_the_image_that_deploy_wrote_is_no_conflict(world: World) -> None:
-    assert world.canary("deploy", "v1.1.0").code == ExitCode.OK
-    ran = world.canary("apply")
+def test_the_image_that_deploy_wrote_is_no_conflict(shipped: World) -> None:
+    ran = shipped.canary("apply")
     assert (ran.code, ran.err) == (ExitCode.OK, "")
 
 

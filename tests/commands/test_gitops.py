@@ -138,6 +138,5 @@ def test_what_is_not_kept_from_git_is_changed_as_ever(world: World, meta: dict[s
     assert marked(world, meta).canary("deploy", "v1.1.0", "--no-wait").code == ExitCode.OK
 
 
-def test_force_without_a_version_stays_a_mistake_elsewhere(world: World) -> None:
-    world.canary("deploy", "v1.1.0")
-    assert world.canary("undo", "--force").code == ExitCode.USAGE
+def test_force_without_a_version_stays_a_mistake_elsewhere(shipped: World) -> None:
+    assert shipped.canary("undo", "--force").code == ExitCode.USAGE

@@ -158,15 +158,14 @@ def test_the_history_says_how_the_canary_ended_that_a_put_back_stopped(waiting: 
     assert became == {"v1.0.0": "stable", "v1.1.0": "aborted"}
 
 
-def test_undo_still_knows_what_was_stable_after_a_version_was_put_back(world: World) -> None:
-    assert world.canary("deploy", "v1.1.0").code == ExitCode.OK
-    working = world.sandbox
-    freeze(world)
-    world.canary("deploy", "v1.3.0", "--no-wait")
-    world.canary("abort", "--reason", "wrong tag", "--no-wait")
-    world.sandbox = working
-    world.advance(5)
-    ran = world.canary("undo", "--dry-run")
+def test_undo_still_knows_what_was_stable_after_a_version_was_put_back(shipped: World) -> None:
+    working = shipped.sandbox
+    freeze(shipped)
+    shipped.canary("deploy", "v1.3.0", "--no-wait")
+    shipped.canary("abort", "--reason", "wrong tag", "--no-wait")
+    shipped.sandbox = working
+    shipped.advance(5)
+    ran = shipped.canary("undo", "--dry-run")
     assert ran.code == ExitCode.OK, ran
     assert "companyos-api:v1.0.0" in ran.out
     assert "not recorded" not in ran.err

@@ -96,18 +96,17 @@ def test_a_dry_run_shows_the_difference_and_sends_nothing(shipped: World) -> Non
     assert {r.method for r in shipped.requests} == {"GET"}
 
 
-def test_it_leaves_a_record_and_a_later_undo_still_knows_what_was_good(world: World) -> None:
-    for version in ("v1.1.0", "v1.3.0"):
-        world.canary("deploy", version, "-q")
-    world.canary("undo", "--reason", "slow login", "-q")
-    record = record_of(world.rollout().annotations)
+def test_it_leaves_a_record_and_a_later_undo_still_knows_what_was_good(shipped: World) -> None:
+    shipped.canary("deploy", "v1.3.0", "-q")
+    shipped.canary("undo", "--reason", "slow login", "-q")
+    record = record_of(shipped.rollout().annotations)
     assert (record["by"], record["reason"], record["image"]) == ("ana", "slow login", "companyos-api:v1.1.0")
-    world.canary("undo", "--to", "v1.3.0", "-q")
-    assert world.rollout().image() == "companyos-api:v1.3.0"
-    world.canary("deploy", "v1.4.0", "-q")
-    ran = world.canary("undo")
+    shipped.canary("undo", "--to", "v1.3.0", "-q")
+    assert shipped.rollout().image() == "companyos-api:v1.3.0"
+    shipped.canary("deploy", "v1.4.0", "-q")
+    ran = shipped.canary("undo")
     assert ran.code == ExitCode.OK, ran
-    assert world.rollout().image() == "companyos-api:v1.3.0"
+    assert shipped.rollout().image() == "companyos-api:v1.3.0"
 
 
 @pytest.mark.every_pace
@@ -389,52 +388,48 @@ def test_an_undo_that_the_controller_has_not_seen_yet_is_not_sent_again(
     assert "v1.0.0" in ran.out
 
 
-def test_an_undo_of_a_stable_version_that_was_already_sent_is_followed_to_its_end(world: World) -> None:
-    assert world.canary("deploy", "v1.1.0").code == ExitCode.OK
-    controller = world.sandbox
-    freeze(world)
-    world.requests.clear()
-    assert world.canary("undo", "--no-wait").code == ExitCode.OK
-    world.on_wait.append(lambda: setattr(world, "sandbox", controller))
-    ran = world.canary("undo")
-    assert (ran.code, changing(world)) == (ExitCode.OK, ["PATCH"]), ran
-    assert world.rollout().stable_hash == world.rollout().current_hash
-    assert world.rollout().image().endswith(":v1.0.0")
+def test_an_undo_of_a_stable_version_that_was_already_sent_is_followed_to_its_end(shipped: World) -> None:
+    controller = shipped.sandbox
+    freeze(shipped)
+    shipped.requests.clear()
+    assert shipped.canary("undo", "--no-wait").code == ExitCode.OK
+    shipped.on_wait.append(lambda: setattr(shipped, "sandbox", controller))
+    ran = shipped.canary("undo")
+    assert (ran.code, changing(shipped)) == (ExitCode.OK, ["PATCH"]), ran
+    assert shipped.rollout().stable_hash == shipped.rollout().current_hash
+    assert shipped.rollout().image().endswith(":v1.0.0")
 
 
-def test_an_undo_to_another_version_than_the_one_that_was_sent_is_sent(world: World) -> None:
-    assert world.canary("deploy", "v1.1.0").code == ExitCode.OK
-    assert world.canary("deploy", "v1.3.0").code == ExitCode.OK
-    freeze(world)
-    assert world.canary("undo", "--no-wait").code == ExitCode.OK
-    world.requests.clear()
-    assert world.canary("undo", "--to", "v1.0.0", "--no-wait").code == ExitCode.OK
-    assert changing(world) == ["PATCH"]
+def test_an_undo_to_another_version_than_the_one_that_was_sent_is_sent(shipped: World) -> None:
+    assert shipped.canary("deploy", "v1.3.0").code == ExitCode.OK
+    freeze(shipped)
+    assert shipped.canary("undo", "--no-wait").code == ExitCode.OK
+    shipped.requests.clear()
+    assert shipped.canary("undo", "--to", "v1.0.0", "--no-wait").code == ExitCode.OK
+    assert changing(shipped) == ["PATCH"]
 
 
-def test_an_undo_over_a_version_of_a_second_ago_says_whose_it_takes_back(world: World) -> None:
-    assert world.canary("deploy", "v1.1.0").code == ExitCode.OK
-    freeze(world)
-    assert world.canary("deploy", "v1.3.0", "--no-wait", environ={"CANARY_USER": "ben"}).code == ExitCode.OK
-    ran = world.canary("undo", "--dry-run")
+def test_an_undo_over_a_version_of_a_second_ago_says_whose_it_takes_back(shipped: World) -> None:
+    freeze(shipped)
+    assert shipped.canary("deploy", "v1.3.0", "--no-wait", environ={"CANARY_USER": "ben"}).code == ExitCode.OK
+    ran = shipped.canary("undo", "--dry-run")
     assert "this would take back v1.3.0, deployed by ben; the controller has not seen it yet" in ran.err
-    ran = world.canary("undo", "--no-wait", environ={"CANARY_USER": "ana"})
+    ran = shipped.canary("undo", "--no-wait", environ={"CANARY_USER": "ana"})
     assert ran.code == ExitCode.OK
     assert "this takes back v1.3.0, deployed by ben; the controller has not seen it yet" in ran.err
 
 
-def test_an_undo_that_a_deploy_came_before_says_whose(world: World) -> None:
-    assert world.canary("deploy", "v1.1.0").code == ExitCode.OK
-    world.requests.clear()
+def test_an_undo_that_a_deploy_came_before_says_whose(shipped: World) -> None:
+    shipped.requests.clear()
 
     def first(request: Request) -> bool:
         if request.method == "PATCH" and b"v1.3.0" not in request.body:
-            world.breaks = lambda _: False
-            ran = world.canary("deploy", "v1.3.0", "--no-wait", environ={"CANARY_USER": "ben"})
+            shipped.breaks = lambda _: False
+            ran = shipped.canary("deploy", "v1.3.0", "--no-wait", environ={"CANARY_USER": "ben"})
             assert ran.code == ExitCode.OK
         return False
 
-    world.breaks = first
-    ran = world.canary("undo", "--no-wait")
+    shipped.breaks = first
+    ran = shipped.canary("undo", "--no-wait")
     assert ran.code == ExitCode.REFUSED
     assert "changed before `undo` could be sent (ben deployed v1.3.0); nothing was sent" in ran.err
