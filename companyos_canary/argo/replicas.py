@@ -8,6 +8,7 @@ rollout/trafficrouting.go and utils/defaults; recorded: the scenarios with nginx
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -50,6 +51,7 @@ def limits(replicas: int, max_surge: Any, max_unavailable: Any) -> Limits:
     return Limits(surge, unavailable if surge or unavailable else 1)
 
 
+@lru_cache(maxsize=1024)
 def target(replicas: int, weight: int, surge: int) -> PodTarget:
     """The pods that come nearest to `weight` percent. One pod more than wanted is considered
     where `surge` allows any; where no split gives both sides a pod, all stay on stable."""

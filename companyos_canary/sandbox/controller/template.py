@@ -2,6 +2,7 @@
 template that comes from the Deployment of a spec.workloadRef."""
 
 import json
+import marshal
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from companyos_canary.argo.affinity import without_rule
 from companyos_canary.model.image import HASH_LABEL, pull_policy
 from companyos_canary.sandbox.kinds import DEPLOYMENT, ROLLOUT
-from companyos_canary.sandbox.objects import Object, copied
+from companyos_canary.sandbox.objects import Object, copied, frozen
 from companyos_canary.sandbox.store import Store
 
 EPHEMERAL = "rollout.argoproj.io/ephemeral-metadata"
@@ -41,7 +42,7 @@ Metadata = Mapping[str, Mapping[str, str]]
 def template_hash(template: Mapping[str, Any], collisions: int = 0) -> str:
     """The pod template hash: the same for the same template, whatever an API server has filled
     in. FNV-1a of 32 bits as ten digits in upstream's alphabet; the digits are not upstream's."""
-    return _digits(_written(_plain(template)), collisions)
+    return _digits(_text(frozen(template)), collisions)
 
 
 @lru_cache(maxsize=4096)
@@ -56,7 +57,7 @@ def same_template(wanted: Mapping[str, Any], replicaset: Mapping[str, Any], stra
     """Whether a ReplicaSet has been made from a Rollout's template. What its role and the antiAffinity of its
     strategy have injected does not count; labels that someone wrote into the Rollout do."""
     own = without_metadata(without_rule(replicaset["spec"]["template"], strategy), injected(replicaset))
-    return bool(_plain(wanted) == _plain(own))
+    return bool(_plain(frozen(wanted)) == _plain(frozen(own)))
 
 
 def injected(obj: Mapping[str, Any]) -> Metadata:
@@ -104,8 +105,16 @@ def with_resources(template: Mapping[str, Any]) -> dict[str, Any]:
     return changed
 
 
-def _plain(template: Mapping[str, Any]) -> Any:
-    """A template without the hash label and without what an API server fills in."""
+@lru_cache(maxsize=512)
+def _text(template: bytes) -> str:
+    return _written(_plain(template))
+
+
+@lru_cache(maxsize=512)
+def _plain(given: bytes) -> Any:
+    """A template without the hash label and without what an API server fills in; read-only. Every pass asks for it, and
+    seldom of another template."""
+    template = marshal.loads(given)
     meta = template.get("metadata") or {}
     labels = {k: v for k, v in (meta.get("labels") or {}).items() if k != HASH_LABEL}
     return _without_defaults({**template, "metadata": {**meta, "labels": labels}})
