@@ -78,12 +78,12 @@ KNOWN: tuple[Kind, ...] = (
 class Target(Struct, frozen=True):
     """What a path points at; fields that the path does not have are empty."""
 
-    group: str
-    version: str
-    namespace: str
-    plural: str
-    name: str
-    subresource: str
+    group: str = ""
+    version: str = ""
+    namespace: str = ""
+    plural: str = ""
+    name: str = ""
+    subresource: str = ""
 
     @property
     def resource(self) -> str:
@@ -125,7 +125,7 @@ def path_target(path: str) -> Target:
     elif parts[:1] == ["api"] and len(parts) >= 2:
         version, rest = parts[1], parts[2:]
     else:
-        return Target("", "", "", "", "", "")
+        return Target()
     namespace = ""
     if rest[:1] == ["namespaces"] and len(rest) >= 3:
         namespace, rest = rest[1], rest[2:]

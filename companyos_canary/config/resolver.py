@@ -103,15 +103,8 @@ def resolve(
 
 
 def _given(flags: Flags, environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, str]]]:
-    pairs: tuple[tuple[str, str | None], ...] = (
-        ("rollout", flags.rollout),
-        ("namespace", flags.namespace),
-        ("context", flags.context),
-        ("kubeconfig", flags.kubeconfig),
-        ("env", flags.env),
-        ("file", flags.file),
-    )
-    for key, flag in pairs:
+    for key in ("rollout", "namespace", "context", "kubeconfig", "env", "file"):
+        flag: str | None = getattr(flags, key)
         variable = f"CANARY_{key.upper()}"
         if flag is not None:
             yield key, (flag, "flag")

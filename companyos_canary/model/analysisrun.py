@@ -232,7 +232,7 @@ def _result(raw: Mapping[str, Any]) -> MetricResult:
         inconclusive=raw.get("inconclusive", 0),
         error=raw.get("error", 0),
         dry_run=bool(raw.get("dryRun")),
-        query=(raw.get("metadata") or {}).get("ResolvedPrometheusQuery", ""),
+        query=(raw.get("metadata") or {}).get(_RESOLVED, ""),
         measurements=tuple(
             Measurement(
                 m.get("phase", ""),
