@@ -32,6 +32,16 @@ def test_what_it_cannot_do_is_said_before_it_serves(
     assert (empty.folder / "canary.yaml").read_text() == before
 
 
+@pytest.mark.parametrize("option", ["--role", "--scenario"])
+def test_a_file_that_is_too_deep_is_refused(empty: World, option: str) -> None:
+    """PyYAML calls itself for each level, in C: a process would end with a fault."""
+    path = empty.folder / "deep.yaml"
+    path.write_text("[" * 100_000)
+    ran = empty.canary("sandbox", option, str(path))
+    assert (ran.code, ran.out) == (ExitCode.USAGE, "")
+    assert ran.err.startswith(f"error: {path}: too many values are inside one another")
+
+
 def test_the_scenarios_are_listed_with_their_promise_and_nothing_is_served(empty: World) -> None:
     lines = empty.canary("sandbox", "--list").out.splitlines()
     assert lines[0].startswith("default             the tag decides what a version does")

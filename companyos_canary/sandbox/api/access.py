@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from companyos_canary.errors import ConfigError
+from companyos_canary.files import too_deep
 from companyos_canary.model.http import Json, Request, Response
 from companyos_canary.sandbox.api.answer import ok
 from companyos_canary.sandbox.api.call import read_object
@@ -143,6 +144,8 @@ def read_roles(text: str, namespace: str, where: str = "the role") -> Roles:
 
     try:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        if line := too_deep(text):
+            raise ConfigError(f"{where}: too many values are inside one another (line {line})", hint=_HINT)
         found = [doc for doc in yaml.load_all(text, loader) if doc is not None]
     except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{where} is not YAML: {error}", hint=_HINT) from error

@@ -42,7 +42,9 @@ def read_scenario(text: str, name: str, where: str) -> Scenario:
     """The scenario that a YAML text describes; `where` names the file in errors (ConfigError)."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError) as error:
+    except RecursionError:
+        raise ConfigError(f"{where}: too many values are inside one another") from None
+    except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error)
