@@ -69,7 +69,7 @@ def template_text(name: str) -> str:
 @cache
 def parsed(name: str) -> Any:
     """A template as data, to be filled and never changed."""
-    return yaml.safe_load(template_text(name))
+    return yaml.load(template_text(name), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 # Characters that some readers take for the end of a line.
