@@ -193,6 +193,16 @@ def test_a_status_where_nothing_failed_loads_no_rows_views_and_causes_of_others(
     assert "companyos_canary.argo.rows" in names
 
 
+def test_a_screen_and_its_causes_load_no_rows_and_no_checks_of_a_doctor() -> None:
+    listing = (
+        "import sys, companyos_canary.commands.get, companyos_canary.diagnosis.table, companyos_canary.view.screen\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, timeout=120, check=True)
+    others = ("argo.rows", "argo.validation", "diagnosis.installation", "diagnosis.readiness")
+    assert not {*done.stdout.split()} & {"fractions", *(f"companyos_canary.{name}" for name in others)}
+
+
 def test_the_table_of_modules_has_every_verb() -> None:
     assert set(MAY_LOAD) == set(cli.VERBS)
 

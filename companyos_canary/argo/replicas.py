@@ -7,7 +7,6 @@ rollout/trafficrouting.go and utils/defaults; recorded: the scenarios with nginx
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -57,13 +56,13 @@ def target(replicas: int, weight: int, surge: int) -> PodTarget:
     where `surge` allows any; where no split gives both sides a pod, all stay on stable."""
     if replicas == 0:
         return PodTarget(0, 0)
-    best, distance = PodTarget(0, replicas), None
+    best, nearest = PodTarget(0, replicas), None
     edge = weight in (0, 100) or (replicas == 1 and surge == 0)
     for total in (replicas, replicas + 1) if surge else (replicas,):
         for canary in _candidates(weight, total, total == replicas, edge):
-            away = abs(Fraction(canary * 100, total) - weight)
-            if distance is None or away < distance:
-                best, distance = PodTarget(canary, total - canary), away
+            away = abs(canary * 100 - weight * total)  # from the weight, in percent times `total`
+            if nearest is None or away * nearest[1] < nearest[0] * total:
+                best, nearest = PodTarget(canary, total - canary), (away, total)
     return best
 
 

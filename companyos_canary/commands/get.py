@@ -1,10 +1,9 @@
 """`canary get`: the whole picture once."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from companyos_canary.argo.rows import SnapshotRow, snapshot_row
 from companyos_canary.commands import base
 from companyos_canary.errors import exits
 from companyos_canary.model.row import Output
@@ -15,7 +14,15 @@ EXAMPLES = (
     "canary get --all                       and each earlier revision",
     "canary get -o json | jq .data.metrics",
 )
-OUTPUT = Output((SnapshotRow,))
+
+
+def _rows() -> tuple[type[Any], ...]:
+    from companyos_canary.argo.rows import SnapshotRow
+
+    return (SnapshotRow,)
+
+
+OUTPUT = Output(_rows)
 EXITS = exits()
 
 
@@ -37,8 +44,14 @@ def get(
     facts = session.runtime.facts
     picture = seen(snapshot, now, session.view_place(snapshot.rollout))
     lines = whole_screen(picture, facts, "every" if every else "all")
+
+    def data() -> object:
+        from companyos_canary.argo.rows import snapshot_row
+
+        return snapshot_row(picture)
+
     return base.Answer(
-        data=lambda: snapshot_row(picture),
+        data=data,
         picture=lambda: lines,
         lines=tuple(map(plain_text, lines)),
         objects=(snapshot.rollout.raw,),

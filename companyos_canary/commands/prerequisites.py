@@ -11,7 +11,7 @@ from companyos_canary.commands.version import controllers
 from companyos_canary.config import Settings
 from companyos_canary.diagnosis import installation, readiness
 from companyos_canary.diagnosis.case import at
-from companyos_canary.diagnosis.control import CONTROLLER, LEASE_NAME
+from companyos_canary.diagnosis.control import CONTROLLER, LEASE_NAME, controller_version
 from companyos_canary.diagnosis.readiness import Check
 from companyos_canary.errors import CanaryError
 from companyos_canary.model.http import Json
@@ -41,7 +41,7 @@ def controller_check(session: base.Session, deployments: list[Json]) -> Check:
 
 def running_version(cluster: Cluster) -> str:
     """Empty where no controller is seen."""
-    return next((installation.controller_version(d) for d in controllers(cluster)), "")
+    return next((controller_version(d) for d in controllers(cluster)), "")
 
 
 def rights_checks(cluster: Cluster, snapshot: Snapshot) -> Iterator[Check]:

@@ -9,13 +9,8 @@ from companyos_canary import __version__
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import DEPLOYMENT, Selection
 from companyos_canary.commands import base
-from companyos_canary.diagnosis.control import CONTROLLER
-from companyos_canary.diagnosis.installation import (
-    CONTROLLER_LABEL,
-    NO_CONTROLLER,
-    controller_place,
-    controller_version,
-)
+from companyos_canary.diagnosis.control import CONTROLLER, controller_version
+from companyos_canary.diagnosis.installation import CONTROLLER_LABEL, NO_CONTROLLER, controller_place
 from companyos_canary.errors import CanaryError, ExitCode
 from companyos_canary.model.http import Json
 from companyos_canary.model.row import Output, Says

@@ -145,6 +145,14 @@ def watched_namespace(deployment: Fields) -> str:
     return named[0] if named else str(deployment["metadata"].get("namespace", ""))
 
 
+def controller_version(deployment: Fields) -> str:
+    """`v1.9.1`; empty if the image has no tag."""
+    containers = at(deployment, "spec", "template", "spec", "containers") or []
+    image = str(next((c.get("image", "") for c in containers), "")).partition("@")[0]
+    _, _, tag = image.rpartition(":")
+    return tag if tag and "/" not in tag else ""
+
+
 def _instance(deployment: Fields) -> tuple[str, tuple[Evidence, ...]] | None:
     containers = at(deployment, "spec", "template", "spec", "containers") or []
     return _flag(deployment, "--instance-id") or (("", ()) if containers else None)

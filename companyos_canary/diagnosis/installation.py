@@ -12,6 +12,7 @@ from companyos_canary.diagnosis.control import (
     CONTROLLER,
     INSTANCE,
     LEASE_LASTS,
+    controller_version,
     instance_id,
     lease_of,
     since_renewed,
@@ -159,14 +160,6 @@ def abort_hangs(version: str) -> Iterator[Check]:
 def controller_place(deployment: Fields) -> str:
     """`argo-rollouts/argo-rollouts`: its namespace and name."""
     return f"{at(deployment, 'metadata', 'namespace')}/{at(deployment, 'metadata', 'name')}"
-
-
-def controller_version(deployment: Fields) -> str:
-    """`v1.9.1`; empty if the image has no tag."""
-    containers = at(deployment, "spec", "template", "spec", "containers") or []
-    image = str(next((c.get("image", "") for c in containers), "")).partition("@")[0]
-    _, _, tag = image.rpartition(":")
-    return tag if tag and "/" not in tag else ""
 
 
 def looks_here(rollout: Rollout, deployment: Fields) -> Iterator[Check]:

@@ -16,12 +16,12 @@ from companyos_canary.diagnosis.control import (
     TO_NOTICE,
     asked_at,
     controller_of,
+    controller_version,
     lease_of,
     status_write,
     waits_for_controller,
     written,
 )
-from companyos_canary.diagnosis.installation import controller_version
 from companyos_canary.diagnosis.pods import starting, troubles
 from companyos_canary.model.outcome import Evidence
 from companyos_canary.units import duration
