@@ -72,8 +72,10 @@ def canary_pods(now: Rollout) -> int:
 
 def promoted(before: Rollout, now: Rollout) -> Effect:
     """Seen when the step moved on, or a pause by hand is gone and observed. A new pause at the
-    same step means that the promote was lost (recorded: manual-pause-then-promote)."""
-    if now.current_hash != before.current_hash or now.aborted:
+    same step means that the promote was lost (recorded: manual-pause-then-promote). Behind a pause by hand the
+    controller may not have looked at the template: then its hash comes with the resume."""
+    looked_at = before.paused and now.template == before.template
+    if (now.current_hash != before.current_hash and not looked_at) or now.aborted:
         return Effect.OTHER
     if before.paused:
         return Effect.SEEN if not now.paused and now.observed else Effect.PENDING

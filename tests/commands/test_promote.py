@@ -392,3 +392,16 @@ def test_a_rollout_that_was_created_again_is_another_one(waiting: World) -> None
     ran = waiting.canary("promote")
     assert ran.code == ExitCode.REFUSED, ran
     assert ran.err.startswith("error: `companyos-api` was deleted and created again since this promote was asked for\n")
+
+
+@pytest.mark.every_pace
+def test_a_promote_of_what_is_paused_by_hand_lets_the_controller_look_at_its_newest_version(world: World) -> None:
+    """A pass that only scales still shows the hash of the version before: another one is no change by someone else."""
+    assert world.canary("pause", "-q").code == ExitCode.OK
+    container = {**world.store.items(kinds.ROLLOUT)[0]["spec"]["template"]["spec"]["containers"][0]}
+    container["image"] = "companyos-api:v1.1.0"
+    world.patch({"spec": {"replicas": 14, "template": {"spec": {"containers": [container]}}}})
+    world.advance(30)
+    assert world.rollout().is_fully_promoted
+    ran = world.canary("promote")
+    assert (ran.code, ran.err) == (ExitCode.OK, "it was paused by hand: resumed, no step is skipped\n"), ran
