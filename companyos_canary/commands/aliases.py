@@ -20,12 +20,14 @@ _SHORT = ("-n", "-o", "-a", "-f", "-l", "-t", "-i")
 _LEVELLED = {"get", "list", "set", "status", "promote", "abort", "pause", "retry", "restart", "undo", "terminate"}
 
 
-class _Line:
-    """A command line behind its verb. An option is a name and its value, None for one without."""
+class PluginLine:
+    """A command line behind its verb. An option is a name and its value, None for one without. `unsure`: one of the
+    words stands behind an option that is not known to take no value, and may be that."""
 
     def __init__(self) -> None:
         self.words: list[str] = []
         self.options: list[tuple[str, str | None]] = []
+        self.unsure = False
 
     def taken(self, *names: str) -> list[str | None]:
         """The values of these options, which are left out from now on."""
@@ -43,16 +45,16 @@ class _Line:
 
 def translated(arguments: Sequence[str]) -> Sequence[str]:
     """Ours for a command line of the plugin; the same one for any other."""
-    line = _verb_first(arguments)
+    line = verb_first(arguments)
     if not line or line[0].startswith("-"):
         return arguments
     verb, rest = line[0], _common(line[0], line[1:])
     of = LINES.get(verb)
-    found = of(_taken_apart(verb, rest)) if of else None
+    found = of(taken_apart(verb, rest)) if of else None
     return found or [verb, *rest]
 
 
-def _verb_first(arguments: Sequence[str]) -> list[str]:
+def verb_first(arguments: Sequence[str]) -> list[str]:
     """kubectl takes the options that say where before the verb, too."""
     before: list[str] = []
     rest = list(arguments)
@@ -96,19 +98,18 @@ def _seconds(text: str) -> str:
         return text
 
 
-def _taken_apart(verb: str, rest: list[str]) -> _Line:
-    line = _Line()
+def taken_apart(verb: str, rest: Iterable[str]) -> PluginLine:
+    line, may_be_a_value = PluginLine(), False
     words = iter(rest)
     for word in words:
         if not word.startswith("-") or word == "-":
             line.words.append(word)
+            line.unsure, may_be_a_value = line.unsure or may_be_a_value, False
             continue
         name, equals, value = word.partition("=")
         valued = takes_value(verb, name)
-        if equals and name.startswith("-"):
-            line.options.append((name, value))
-        else:
-            line.options.append((name, next(words, None) if valued else None))
+        line.options.append((name, value if equals else next(words, None) if valued else None))
+        may_be_a_value = not equals and not valued
     return line
 
 
@@ -121,7 +122,7 @@ def _name(word: str) -> str:
     return re.sub(r"^(ro|rollouts?(\.argoproj\.io)?)/", "", word)
 
 
-def _get(line: _Line) -> list[str] | None:
+def _get(line: PluginLine) -> list[str] | None:
     kind = line.words[0] if len(line.words) > 1 else ""
     if kind in EXPERIMENTS:
         waits = [v for v in line.taken("-w", "--watch") if v != "false"]
@@ -136,7 +137,7 @@ def _get(line: _Line) -> list[str] | None:
     return line.put("watch", *names, *(part for limit in limits for part in ("--timeout", f"{limit}s")))
 
 
-def _list(line: _Line) -> list[str] | None:
+def _list(line: PluginLine) -> list[str] | None:
     if not line.has("-w", "--watch"):
         line.taken("--timestamps")  # of what is watched
     if line.words[:1] and line.words[0] in EXPERIMENTS:
@@ -144,7 +145,7 @@ def _list(line: _Line) -> list[str] | None:
     return line.put("list", *line.words[1:]) if line.words[:1] and line.words[0] in ROLLOUTS else None
 
 
-def _set(line: _Line) -> list[str] | None:
+def _set(line: PluginLine) -> list[str] | None:
     """It returns once it is sent, as the plugin's does."""
     if line.has("-h", "--help"):
         return ["deploy", "--help"]
@@ -157,7 +158,7 @@ def _set(line: _Line) -> list[str] | None:
     return line.put("deploy", image, "--rollout", _name(line.words[1]), *where, "--no-wait")
 
 
-def _undo(line: _Line) -> list[str] | None:
+def _undo(line: PluginLine) -> list[str] | None:
     if not line.has("--to-revision"):
         return None
     revisions = line.taken("--to-revision")
@@ -165,12 +166,12 @@ def _undo(line: _Line) -> list[str] | None:
     return line.put("undo", *line.words, *(part for pair in wanted for part in pair if part))
 
 
-def _promote(line: _Line) -> list[str] | None:
+def _promote(line: PluginLine) -> list[str] | None:
     skips = line.taken("-c", "--skip-current-step")
     return line.put("promote", *line.words, "--skip-step") if skips else None
 
 
-def _status(line: _Line) -> list[str] | None:
+def _status(line: PluginLine) -> list[str] | None:
     """The plugin's bare `status` waits, ours does not: only what is written out is put in our words."""
     if not line.has("-t", "-w", "--watch"):
         return None
@@ -180,25 +181,25 @@ def _status(line: _Line) -> list[str] | None:
     return line.put("status", *line.words, *(["--wait", *limit] if waits else []))
 
 
-def _restart(line: _Line) -> list[str] | None:
+def _restart(line: PluginLine) -> list[str] | None:
     later = [part for d in line.taken("-i") if d for part in ("--in", d)]
     return line.put("restart", *line.words, *later) if later else None
 
 
-def _retry(line: _Line) -> list[str] | None:
+def _retry(line: PluginLine) -> list[str] | None:
     of_experiments = len(line.words) > 1 and line.words[0] in EXPERIMENTS
     return line.put("experiment retry", *line.words[1:]) if of_experiments else None
 
 
-def _files(verb: str) -> Callable[[_Line], list[str] | None]:
-    def of(line: _Line) -> list[str] | None:
+def _files(verb: str) -> Callable[[PluginLine], list[str] | None]:
+    def of(line: PluginLine) -> list[str] | None:
         names = line.taken("-f", "--filename", "--file")
         return line.put(verb, *line.words, *(n for n in names if n)) if names else None
 
     return of
 
 
-def _notifications(line: _Line) -> list[str] | None:
+def _notifications(line: PluginLine) -> list[str] | None:
     """Only sending needs a Secret."""
     if line.words[:2] != ["template", "notify"]:
         line.taken("--secret")
@@ -208,11 +209,11 @@ def _notifications(line: _Line) -> list[str] | None:
     return line.put("notifications", *line.words)
 
 
-def _version(line: _Line) -> list[str] | None:
+def _version(line: PluginLine) -> list[str] | None:
     return line.put("version", *line.words, "--client") if line.taken("--short") else None
 
 
-LINES: dict[str, Callable[[_Line], list[str] | None]] = {
+LINES: dict[str, Callable[[PluginLine], list[str] | None]] = {
     "get": _get,
     "list": _list,
     "set": _set,

@@ -4,10 +4,9 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 
+from companyos_canary.commands.aliases import taken_apart, verb_first
+
 _TYPES = {"ro", "rollout", "rollouts", "rollouts.argoproj.io", "rollout.argoproj.io"}
-_VALUED = {"-n", "--namespace", "--context", "--kubeconfig", "--to-revision", "-f", "--filename", "-i", "--in"}
-_VALUED |= {"--timeout", "-l", "--selector", "--reason", "--name"}
-_VALUED |= {"--as", "--as-group", "--token", "--user", "--cluster"}
 _CREDENTIALS = {"--as-uid", "--server", "-s"}
 _CREDENTIALS |= {"--certificate-authority", "--client-certificate", "--client-key", "--tls-server-name"}
 _CREDENTIALS |= {"--insecure-skip-tls-verify", "--disable-compression", "--username", "--password", "--proxy-url"}
@@ -16,14 +15,14 @@ _KEPT = ("-n", "--namespace", "--context", "--kubeconfig", "--as", "--as-group",
 
 
 class _Line:
-    """A command line, taken apart. `kept` are the options that say where. `unsure`: one of the words stands behind an
-    option that may or may not take a value, and may be that."""
+    """A command line. `words` are those behind a type, as `rollout`. `kept` are the options that say where."""
 
-    def __init__(
-        self, verb: str, words: list[str], options: dict[str, str], kept: list[str], *, has_type: bool, unsure: bool
-    ) -> None:
-        self.verb, self.words, self.options, self.kept = verb, words, options, kept
-        self.has_type, self.unsure = has_type, unsure
+    def __init__(self, verb: str, rest: Sequence[str]) -> None:
+        line = taken_apart(verb, rest)
+        self.verb, self.unsure, self.options = verb, line.unsure, dict(line.options)
+        self.has_type = bool(line.words) and line.words[0] in _TYPES
+        self.words = [re.sub(r"^[a-z.]+/(?=[^/:@]+$)", "", w) for w in line.words[self.has_type :]]
+        self.kept = [part for option in line.options if option[0] in _KEPT for part in option if part is not None]
 
     @property
     def name(self) -> str:
@@ -38,44 +37,14 @@ class _Line:
 
 def meant(arguments: Sequence[str]) -> str:
     """A hint with the command of ours; empty if the words are not the plugin's, or are put in ours (`aliases`)."""
-    line = _taken_apart(arguments)
-    if line is None:
-        return ""
-    if found := next((o for o in line.options if o in _CREDENTIALS), ""):
+    verb, *rest = verb_first(arguments) or [""]
+    line = _Line(verb, rest)
+    if found := next((o for o in (verb.partition("=")[0], *line.options) if o in _CREDENTIALS), ""):
         return (
             f"{found} is not an option here: write it into the kubeconfig, and choose with --context and --kubeconfig"
         )
     known = _VERBS.get(line.verb)
     return known(line) if known else ""
-
-
-def _taken_apart(arguments: Sequence[str]) -> _Line | None:
-    rest = list(arguments)
-    words: list[str] = []
-    options: dict[str, str] = {}
-    kept: list[str] = []
-    open_option = unsure = False
-    while rest:
-        word = rest.pop(0)
-        if not word.startswith("-") or word == "-":
-            words.append(word)
-            unsure = unsure or open_option
-            open_option = False
-            continue
-        name, equals, value = word.partition("=")
-        if not equals and name in _VALUED and rest:
-            value = rest.pop(0)
-        open_option = not equals and name not in _VALUED
-        options[name] = value
-        if name in _KEPT:
-            kept += [name, value]
-    if not words:
-        return None
-    verb, *words = words
-    has_type = bool(words) and words[0] in _TYPES
-    named = words[1:] if has_type else words
-    plain = [re.sub(r"^[a-z.]+/(?=[^/:@]+$)", "", w) for w in named]
-    return _Line(verb, plain, options, kept, has_type=has_type, unsure=unsure)
 
 
 def _said(command: str) -> str:
@@ -125,7 +94,7 @@ def _plain(line: _Line) -> str:
 
 def _list(line: _Line) -> str:
     if line.has("--name"):
-        return _said(line.ours("get", line.options["--name"]))
+        return _said(line.ours("get", line.options["--name"] or ""))
     if line.has("-w", "--watch"):
         return "a list does not follow: `canary watch NAME` follows one Rollout"
     return _said(line.ours("list", "-A" if line.has("-A", "--all-namespaces") else "")) if line.has_type else ""
