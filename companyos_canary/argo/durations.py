@@ -11,15 +11,14 @@ from msgspec import Struct
 
 from companyos_canary.argo.announcement import announcement, announcing
 from companyos_canary.argo.limits import decided_of
-from companyos_canary.argo.progress import progress, progress_deadline
+from companyos_canary.argo.progress import metric_length, progress, progress_deadline
 from companyos_canary.argo.steps import WeightStep, steps_of, weight_step_at
-from companyos_canary.model.analysisrun import AnalysisRun, MetricResult
+from companyos_canary.model.analysisrun import AnalysisRun, Metric, MetricResult
 from companyos_canary.model.outcome import Ending
-from companyos_canary.model.quantity import parse_duration, repeated, whole, whole_seconds
+from companyos_canary.model.quantity import parse_duration, whole_seconds
 from companyos_canary.model.rollout import Rollout, Step
 from companyos_canary.model.snapshot import Snapshot
 
-_ARGUMENT = r"\{\{ *args\.([\w-]+) *\}\}"
 _SETTLE = timedelta(seconds=20)
 
 
@@ -77,29 +76,8 @@ def _analysis(analysis: Mapping[str, Any], templates: Mapping[str, Mapping[str, 
 def _template(template: Mapping[str, Any], given: Mapping[str, str]) -> timedelta:
     spec = template.get("spec") or {}
     defaults = {a["name"]: a.get("value", "") for a in spec.get("args") or []}
-    return run_duration(spec.get("metrics") or [], {**defaults, **given})
-
-
-def run_duration(metrics: Iterable[Mapping[str, Any]], arguments: Mapping[str, str]) -> timedelta:
-    """How long an AnalysisRun measures: the longest of its metrics. One without an end is 0."""
-    return max((_metric(m, arguments) for m in metrics), default=timedelta())
-
-
-def _metric(metric: Mapping[str, Any], arguments: Mapping[str, str]) -> timedelta:
-    def text(key: str) -> str:
-        raw = str(metric.get(key) or "")
-        return re.sub(_ARGUMENT, lambda m: str(arguments.get(m[1], m[0])), raw)
-
-    count = whole(text("consecutiveSuccessLimit")) or whole(text("count")) or 1
-    later = repeated(_duration(text("interval")), max(count - 1, 0))
-    return _duration(text("initialDelay")) + later
-
-
-def _duration(text: str) -> timedelta:
-    try:
-        return parse_duration(text)
-    except ValueError:
-        return timedelta()
+    metrics = (Metric.from_object(m, {**defaults, **given}) for m in spec.get("metrics") or [])
+    return max((metric_length(m) or timedelta() for m in metrics), default=timedelta())
 
 
 _RANGE = r"\[([0-9][0-9a-z]*)(?::[^\]]*)?\]"

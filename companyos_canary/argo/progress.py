@@ -17,7 +17,7 @@ from companyos_canary.argo.steps import (
     weight_step_at,
     weight_steps,
 )
-from companyos_canary.model.analysisrun import AnalysisRun
+from companyos_canary.model.analysisrun import AnalysisRun, Metric
 from companyos_canary.model.experiment import duration_of
 from companyos_canary.model.quantity import (
     parse_duration,
@@ -244,20 +244,22 @@ def run_length(run: AnalysisRun) -> timedelta | None:
     """From the first to the last measurement that a run is asked for; None without an end."""
     spans: list[timedelta] = []
     for metric in run.metrics:
-        span = _metric_length(metric.planned, metric.initial_delay, metric.interval)
+        span = metric_length(metric)
         if span is None:
             return None
         spans.append(span)
     return max(spans, default=None)
 
 
-@lru_cache(maxsize=256)  # the same few texts in every frame
-def _metric_length(count: str, delay: str, interval: str) -> timedelta | None:
-    times = whole(count) or (0 if interval else 1)
+@lru_cache(maxsize=256)  # the same few in every frame
+def metric_length(metric: Metric) -> timedelta | None:
+    """From the start to the last measurement; None without an end, or where what is written is not a time."""
+    times = whole(metric.planned) or (0 if metric.interval else 1)
     if times < 1:
         return None
     try:
-        return parse_duration(delay or "0") + repeated(parse_duration(interval or "0"), times - 1)
+        delay, interval = parse_duration(metric.initial_delay or "0"), parse_duration(metric.interval or "0")
+        return delay + repeated(interval, times - 1)
     except ValueError:
         return None
 

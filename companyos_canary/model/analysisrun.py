@@ -132,6 +132,31 @@ class Metric(Struct, frozen=True):
     planned: str
     provider: str
 
+    @classmethod
+    def from_object(cls, raw: Mapping[str, Any], arguments: Mapping[str, str]) -> "Metric":
+        """One of a run, or of a template."""
+
+        def text(key: str, of: Mapping[str, Any] = raw) -> str:
+            written = str(of[key]) if of.get(key) is not None else ""
+            return re.sub(ARGUMENT, lambda m: str(arguments.get(m[1], m[0])), written)
+
+        providers = raw.get("provider") or {}
+        prometheus = providers.get("prometheus") or {}
+        enough = text("consecutiveSuccessLimit")
+        return cls(
+            name=raw.get("name", ""),
+            success_condition=text("successCondition"),
+            failure_condition=text("failureCondition"),
+            interval=text("interval"),
+            initial_delay=text("initialDelay"),
+            count=text("count"),
+            failure_limit=text("failureLimit"),
+            address=text("address", prometheus),
+            query=text("query", prometheus),
+            planned=enough if whole(enough) > 0 else text("count"),
+            provider=next(iter(providers), ""),
+        )
+
 
 class AnalysisRun(Sourced, frozen=True):
     """`step_index` is None for a background run. What came from a Secret is already masked, in
@@ -176,7 +201,7 @@ class AnalysisRun(Sourced, frozen=True):
             started_at=parse_time(status.get("startedAt")),
             completed_at=parse_time(status.get("completedAt")),
             terminating=bool(spec.get("terminate")),
-            metrics=tuple(_metric(m, arguments) for m in spec.get("metrics") or []),
+            metrics=tuple(Metric.from_object(m, arguments) for m in spec.get("metrics") or []),
             results=tuple(_result(r) for r in status.get("metricResults") or []),
             raw=raw,
         )
@@ -193,29 +218,6 @@ class AnalysisRun(Sourced, frozen=True):
 
     def result(self, metric: str) -> MetricResult | None:
         return next((r for r in self.results if r.name == metric), None)
-
-
-def _metric(raw: Mapping[str, Any], arguments: Mapping[str, str]) -> Metric:
-    def text(key: str, of: Mapping[str, Any] = raw) -> str:
-        written = str(of[key]) if of.get(key) is not None else ""
-        return re.sub(ARGUMENT, lambda m: arguments.get(m[1], m[0]), written)
-
-    providers = raw.get("provider") or {}
-    prometheus = providers.get("prometheus") or {}
-    enough = text("consecutiveSuccessLimit")
-    return Metric(
-        name=raw.get("name", ""),
-        success_condition=text("successCondition"),
-        failure_condition=text("failureCondition"),
-        interval=text("interval"),
-        initial_delay=text("initialDelay"),
-        count=text("count"),
-        failure_limit=text("failureLimit"),
-        address=text("address", prometheus),
-        query=text("query", prometheus),
-        planned=enough if whole(enough) > 0 else text("count"),
-        provider=next(iter(providers), ""),
-    )
 
 
 _COUNTERS = ("successful", "failed", "inconclusive", "error")
