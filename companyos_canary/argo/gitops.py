@@ -13,9 +13,9 @@ from companyos_canary.argo.patches.decision import Refusal
 from companyos_canary.model.image import Container
 from companyos_canary.model.rollout import Rollout
 
-_TRACKING = "argocd.argoproj.io/tracking-id"
-_FLUX = ("kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io")
-_MANAGERS = {
+TRACKING = "argocd.argoproj.io/tracking-id"
+FLUX = ("kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io")
+MANAGERS = {
     "argocd-controller": "Argo CD",
     "argocd-application-controller": "Argo CD",
     "kustomize-controller": "Flux",
@@ -43,16 +43,16 @@ def keeper_of(rollout: Rollout) -> Keeper | None:
 
 def _keeper(meta: Mapping[str, Any], kind: str) -> Keeper | None:
     annotations, labels = _texts(meta.get("annotations")), _texts(meta.get("labels"))
-    if application := _tracked(annotations.get(_TRACKING, ""), meta, kind):
+    if application := _tracked(annotations.get(TRACKING, ""), meta, kind):
         return Keeper("Argo CD", f"application {application}")
-    for group in _FLUX:
+    for group in FLUX:
         name, namespace = labels.get(f"{group}/name"), labels.get(f"{group}/namespace")
         marks = {**labels, **annotations}
         off = marks.get(f"{group}/reconcile") == "disabled" or marks.get(f"{group}/ssa") in ("Ignore", "IfNotPresent")
         if name and not off:
-            of = "Kustomization" if group == _FLUX[0] else "HelmRelease"
+            of = "Kustomization" if group == FLUX[0] else "HelmRelease"
             return Keeper("Flux", f"{of} {'/'.join(filter(None, (namespace, name)))}")
-    tools = (_MANAGERS[manager] for manager in _image_managers(meta) if manager in _MANAGERS)
+    tools = (MANAGERS[manager] for manager in _image_managers(meta) if manager in MANAGERS)
     tool = next(tools, "")
     return Keeper(tool) if tool else None
 

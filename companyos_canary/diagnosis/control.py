@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from companyos_canary.argo.gitops import FLUX, MANAGERS, TRACKING
 from companyos_canary.argo.phase import invalid_spec, shown_phase, tells_of_an_earlier_version
 from companyos_canary.diagnosis.case import (
     Case,
@@ -28,9 +29,8 @@ LEASE_NAME = "argo-rollouts-controller-lock"
 CONTROLLER = "argo-rollouts"
 TO_NOTICE = timedelta(seconds=30)
 LEASE_LASTS = timedelta(seconds=60)  # a controller renews its lease every few seconds
-_GITOPS = {"argocd": "Argo CD", "argocd-controller": "Argo CD", "argocd-application-controller": "Argo CD"}
-_GITOPS |= {"kustomize-controller": "Flux", "helm-controller": "Flux"}
-_TRACKING = ("argocd.argoproj.io/tracking-id", "kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name")
+_GITOPS = {"argocd": "Argo CD", **MANAGERS}
+_TRACKING = (TRACKING, *(f"{group}/name" for group in FLUX))
 _INVALID = r'^The Rollout "[^"]*" is invalid: '
 
 
