@@ -169,8 +169,7 @@ def _paused(rollout: Rollout) -> datetime | None:
         asked = parse_time(_duration(rollout).get("manualPauseStartedAt"))
         if asked:
             return asked
-    started = (c.started_at for c in rollout.pause_conditions if c.started_at)
-    return min(started, default=None) or _changed(rollout, "Paused", "True")
+    return rollout.paused_at or _changed(rollout, "Paused", "True")
 
 
 def _duration(rollout: Rollout) -> Mapping[str, Any]:

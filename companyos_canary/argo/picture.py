@@ -110,8 +110,7 @@ class Picture(Struct, frozen=True, dict=True):
         far = self.progress
         if far.length is not None and far.remaining is not None:
             return far.length - far.remaining
-        conditions = self.snapshot.rollout.pause_conditions
-        began = next((c.started_at for c in conditions if c.started_at), None)
+        began = self.snapshot.rollout.paused_at
         if began is None and far.activity == "analysing":
             began = max((at for at, weight in self.weights if weight == far.percent), default=None)
         return self.as_of - began if began else timedelta()

@@ -313,7 +313,7 @@ def _remaining(
     elif doing == "other" and snapshot.experiment:
         started = snapshot.experiment.available_at
     elif doing == "pausing":
-        started = next((c.started_at for c in rollout.pause_conditions), None)
+        started = rollout.paused_at
     else:
         return None
     if started is None:

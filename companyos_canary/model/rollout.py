@@ -264,6 +264,11 @@ class Rollout(Struct, frozen=True):
         return self.workload_observed >= (self.workload_generation or 0)
 
     @property
+    def paused_at(self) -> datetime | None:
+        """When the pause that the controller is in began."""
+        return min((c.started_at for c in self.pause_conditions if c.started_at), default=None)
+
+    @property
     def lacks_a_verdict(self) -> bool:
         """It is paused as an analysis or an experiment was inconclusive."""
         return any(c.reason.startswith("Inconclusive") for c in self.pause_conditions)

@@ -92,8 +92,7 @@ def _word(picture: Picture) -> str:
 
 
 def _since(picture: Picture) -> str:
-    conditions = picture.snapshot.rollout.pause_conditions
-    began = next((c.started_at for c in conditions if c.started_at), None)
+    began = picture.snapshot.rollout.paused_at
     return f" since {clock(began, picture.now).strip()}" if began else ""
 
 
