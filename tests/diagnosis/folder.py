@@ -62,6 +62,11 @@ class Folder:
         return (named or found)[0]
 
     def diagnosis(self) -> tuple[Diagnosis, Case]:
+        """Asked for once: `requests` has what that took."""
+        return self._explained
+
+    @cached_property
+    def _explained(self) -> tuple[Diagnosis, Case]:
         meta, config = self.rollout["metadata"], self.case.get("config") or {}
         did = self.case.get("did") or {}
         namespace = meta.get("namespace", "default")
