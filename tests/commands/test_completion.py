@@ -15,7 +15,8 @@ from companyos_canary.cluster.client import Cluster
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.faults.effects import Answer, Drop, Effect, Fault, Html, Slow
 from companyos_canary.sandbox.kinds import ROLLOUT
-from tests.test_cli import HEAVY, loaded
+from tests.loaded import forks
+from tests.test_cli import HEAVY
 from tests.world import MANUAL, Ran, World
 
 ENVIRONMENTS = "environments:\n  prod: {namespace: companyos-prod}\n  test: {}\n"
@@ -279,7 +280,8 @@ def test_a_credential_plugin_is_not_run(tmp_path: Path) -> None:
 def test_completion_loads_only_what_it_needs(tmp_path: Path, line: str, names: set[str]) -> None:
     World(tmp_path)
     (tmp_path / "kubeconfig").write_text(KUBECONFIG)
-    code, found = loaded(tmp_path, _CANARY_COMPLETE=f"canary {line}")
+    with forks(HEAVY) as loaded:
+        code, found = loaded(tmp_path, _CANARY_COMPLETE=f"canary {line}")
     assert (code, found & set(HEAVY)) == (0, names)
 
 
