@@ -121,6 +121,8 @@ def test_steps_and_weights_are_those_of_the_screen(checkpoint: Checkpoint) -> No
         current = snapshot.current
         weights = [set_weight(rollout), actual_weight(rollout, current.available if current else 0, snapshot.available)]
         assert weights == [int(told["SetWeight"]), int(told["ActualWeight"])]
+        if snapshot.is_behind:  # the screen speaks of the version before: that of the spec has no pods yet
+            weights[1] = 0
         assert data["weights"] == dict(zip(("set", "actual"), weights, strict=True))
 
 
