@@ -18,17 +18,24 @@ class Proxy:
         self._target = (host, int(port))
         self._ear = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
+        self._listening = threading.Thread(target=self._listen, daemon=True)
+        self._passing: list[threading.Thread] = []
         self._whole = True
         cluster["server"] = f"https://127.0.0.1:{self._ear.getsockname()[1]}"
         written.write_text(yaml.safe_dump(config))
 
     def __enter__(self) -> "Proxy":
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listening.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ear.close()
+        self._ear.shutdown(socket.SHUT_RDWR)  # ends the wait for a connection, which closing does not
+        self._listening.join()
         self.cut()
+        for thread in self._passing:
+            thread.join()
+        for end in (self._ear, *self._open):
+            end.close()
 
     def cut(self) -> None:
         self._whole = False
@@ -49,7 +56,9 @@ class Proxy:
                 far = socket.create_connection(self._target)
                 self._open += [near, far]
                 for pair in ((near, far), (far, near)):
-                    threading.Thread(target=_pass_on, args=pair, daemon=True).start()
+                    thread = threading.Thread(target=_pass_on, args=pair, daemon=True)
+                    self._passing.append(thread)
+                    thread.start()
 
 
 def _pass_on(source: socket.socket, target: socket.socket) -> None:
