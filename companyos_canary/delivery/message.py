@@ -125,7 +125,7 @@ class Sending(Struct, frozen=True):
         return text_of(entries[self.to.recipient])
 
     def needed(self) -> Fields:
-        """Its part of the template. Raises CanaryError where there is none."""
+        """The part of the template that is written for this service. Raises CanaryError if the template has none."""
         if self.part is None:
             raise CanaryError(
                 f"the template has nothing for service `{self.to.service}`",
