@@ -1,19 +1,20 @@
-"""A screen that is drawn again and again in place, at most five times a second."""
+"""A screen that is drawn again and again in place, five times a second where it changes all the time."""
 
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from companyos_canary.view.lines import Facts
 
-_SHORTEST, _LONGEST = 0.2, 10.0
+_A_FRAME, _LONGEST = 0.2, 10.0
 _HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
 _CLEAR, _BELOW = "\x1b[2J\x1b[H", "\r\x1b[J"
 _EMPTY = "\r\x1b[2K"  # before a row is written: at the end of a full one it would take the last character away
 
 
 class LiveScreen:
-    """`with LiveScreen(out, clock) as live: live.update(rows, facts)`. `clock` counts seconds. What comes
-    sooner than 0.2 s after a frame waits for the next update, `tick`, or the end. Only rows that are not there
+    """`with LiveScreen(out, clock) as live: live.update(rows, facts)`. `clock` counts seconds. There is a frame for
+    each 0.2 s and one in reserve, so that what comes right after a frame, of which only the clock was new, is seen at
+    once; what has no frame waits for the next update, `tick`, or the end. Only rows that are not there
     already are written, and the last one, where the cursor stays; but all of them where ten seconds have passed, as
     others may have written over them. The last frame stays in the scrollback, and the cursor is back whatever
     happens. Where the terminal has another size than before the screen is cleared."""
@@ -25,7 +26,7 @@ class LiveScreen:
         self._rows: tuple[str, ...] = ()
         self._frame: tuple[str, ...] = ()
         self._size: tuple[int, int] | None = None
-        self._drawn_at: float | None = None
+        self._used_until = 0.0
         self._whole_at: float | None = None
 
     def __enter__(self) -> "LiveScreen":
@@ -49,7 +50,7 @@ class LiveScreen:
         """Draws a frame that waits, if it is due; seconds until it is, None if none waits."""
         if self._waiting is None:
             return None
-        due = 0.0 if self._drawn_at is None else self._drawn_at + _SHORTEST - self._clock()
+        due = self._used_until - _A_FRAME - self._clock()
         if due > 0:
             return due
         rows, facts = self._waiting
@@ -74,7 +75,8 @@ class LiveScreen:
         if rows == self._rows and self._whole_at is not None:
             return
         whole = self._whole_at is None or now - self._whole_at >= _LONGEST
-        self._drawn_at, self._whole_at = now, now if whole else self._whole_at
+        self._used_until = max(self._used_until, now) + _A_FRAME
+        self._whole_at = now if whole else self._whole_at
         self._say(self._over(rows) if whole else "".join(self._changed(rows)))
 
     def _over(self, rows: tuple[str, ...]) -> str:

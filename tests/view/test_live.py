@@ -45,27 +45,39 @@ def frames(text: str) -> list[int]:
     return [n for i, n in enumerate(drawn) if drawn[i - 1 : i] != [n]]
 
 
-def test_five_frames_a_second_at_most_and_the_last_one_stays() -> None:
+def test_five_frames_a_second_and_one_in_reserve_and_the_last_one_stays() -> None:
     out, clock = io.StringIO(), Clock()
     with LiveScreen(out, clock) as live:
         for n in range(16):
             live.update((f"frame {n}",), FACTS)
             clock.seconds += 1 / 16
-        assert frames(out.getvalue()) == [0, 4, 8, 12]
-    assert frames(out.getvalue()) == [0, 4, 8, 12, 15]
+        assert frames(out.getvalue()) == [0, 1, 4, 7, 10, 13]
+    assert frames(out.getvalue()) == [0, 1, 4, 7, 10, 13, 15]
     assert "frame 15\n" in out.getvalue()[-40:]
+
+
+def test_what_comes_right_after_a_frame_is_seen_at_once_each_second() -> None:
+    out, clock = io.StringIO(), Clock()
+    with LiveScreen(out, clock) as live:
+        for second in range(5):
+            live.update((f"the clock says {second}",), FACTS)
+            clock.seconds += 0.01
+            live.update((f"a change in second {second}",), FACTS)
+            assert f"a change in second {second}" in out.getvalue()
+            clock.seconds += 0.99
 
 
 def test_a_frame_that_waits_is_drawn_by_a_tick() -> None:
     out, clock = io.StringIO(), Clock()
     with LiveScreen(out, clock) as live:
-        live.update(("one",), FACTS)
-        live.update(("two",), FACTS)
-        assert "two" not in out.getvalue()
+        for word in ("one", "two", "three"):
+            live.update((word,), FACTS)
+        assert "two" in out.getvalue()
+        assert "three" not in out.getvalue()
         assert live.tick() == pytest.approx(0.2)
         clock.seconds += 0.2
         assert live.tick() is None
-        assert "two" in out.getvalue()
+        assert "three" in out.getvalue()
         assert live.tick() is None
 
 
@@ -205,6 +217,7 @@ def test_a_lower_terminal_is_begun_anew() -> None:
     out, clock = io.StringIO(), Clock()
     with LiveScreen(out, clock) as live:
         live.update(("high",), FACTS)
+        live.update(("high, and changed",), FACTS)
         live.update(("low",), Facts(80, 10))
         assert "\x1b[2J" not in out.getvalue()
         clock.seconds += 1
