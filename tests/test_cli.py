@@ -33,6 +33,7 @@ OF_OTHERS = (
     "companyos_canary.analysis.expr.parser",
     "companyos_canary.analysis.evidence",
     "companyos_canary.argo.durations",
+    "companyos_canary.argo.timeline",
     "companyos_canary.actions.explain",
     "companyos_canary.actions.change",
     "companyos_canary.diagnosis.table",

@@ -8,7 +8,6 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from companyos_canary.argo.cause import TIMED_OUT, says_no_reason
-from companyos_canary.argo.durations import EndWord, StepEnd, step_end
 from companyos_canary.argo.limits import Operator, limit_of
 from companyos_canary.argo.metric_rows import MetricRow, Verdict, answer_text, rows_of, verdict_of
 from companyos_canary.argo.picture import Picture
@@ -16,6 +15,7 @@ from companyos_canary.argo.pods import is_far, pod_share
 from companyos_canary.argo.progress import returns_at_once, step_run
 from companyos_canary.argo.rows import Measured, SnapshotRow, bound, measured_row, snapshot_row
 from companyos_canary.argo.steps import step_of
+from companyos_canary.argo.timeline import EndWord, StepEnd, step_end
 from companyos_canary.model.analysisrun import AnalysisRun, Measurement
 from companyos_canary.model.outcome import FailedMetric, PodProblem
 from companyos_canary.model.row import Says, pick

@@ -21,8 +21,8 @@ from companyos_canary.model.rollout import place_text
 from companyos_canary.model.snapshot import Live, Snapshot
 
 if TYPE_CHECKING:
-    from companyos_canary.argo.durations import Points
     from companyos_canary.argo.metric_rows import MetricRow
+    from companyos_canary.argo.timeline import Points
 
 _COUNTED = timedelta(seconds=90)
 
@@ -92,14 +92,14 @@ class Picture(Struct, frozen=True, dict=True):
     @cached_property
     def courses(self) -> "Mapping[str, Points]":
         """What was measured over time, by metric."""
-        from companyos_canary.argo.durations import measured_courses  # noqa: PLC0415 - a screen draws them
+        from companyos_canary.argo.timeline import measured_courses  # noqa: PLC0415 - a screen draws them
 
         return measured_courses(self.snapshot.attempt)
 
     @cached_property
     def weights(self) -> tuple[tuple[datetime, float], ...]:
         """When each weight of this update began, as far as that is known."""
-        from companyos_canary.argo.durations import weight_starts  # noqa: PLC0415 - a screen shows them
+        from companyos_canary.argo.timeline import weight_starts  # noqa: PLC0415 - a screen shows them
 
         return weight_starts(self.snapshot, self.progress.steps)
 

@@ -1,33 +1,16 @@
-"""How far an update has come, how long it still takes, and what a full promote would leave out, as facts. Pure."""
+"""How far an update has come and how long it still takes, as facts. Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any, Literal
 
 from msgspec import Struct
 
 from companyos_canary.argo.phase import CUTOVER, MORE_REPLICAS, Phase, shown_phase, tells_of_an_earlier_version
-from companyos_canary.argo.steps import (
-    AT_ONCE,
-    WeightStep,
-    max_weight,
-    set_weight,
-    steps_of,
-    weight_step_at,
-    weight_steps,
-)
-from companyos_canary.model.analysisrun import AnalysisRun, Metric
+from companyos_canary.argo.steps import AT_ONCE, WeightStep, max_weight, set_weight, weight_step_at, weight_steps
+from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.experiment import duration_of
-from companyos_canary.model.quantity import (
-    parse_duration,
-    parse_time,
-    percent_of,
-    plural,
-    repeated,
-    whole,
-    whole_seconds,
-)
+from companyos_canary.model.quantity import parse_time, percent_of, whole, whole_seconds
 from companyos_canary.model.rollout import BlueGreen, Rollout, Step
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.model.workload import ReplicaSet
@@ -212,6 +195,13 @@ def _at_step(step: Step, phase: Phase) -> Activity:
     return "other"
 
 
+def step_run(snapshot: Snapshot, index: int | None) -> AnalysisRun | None:
+    """The run of this attempt for one of the Rollout's steps."""
+    if index is None:
+        return None
+    return next((r for r in snapshot.attempt if r.step_index == index), None)
+
+
 _Runs = Mapping[int | None, AnalysisRun]
 """The runs of this attempt, by the index of the Rollout's step."""
 
@@ -223,7 +213,7 @@ def _lengths(snapshot: Snapshot, own: _Runs) -> tuple[timedelta | None, ...]:
     first = max(0, snapshot.rollout.step_index or 0)
     ahead = [i for i in range(first, len(steps)) if steps[i].kind == "analysis"]
     runs = {i: found for i in ahead if (found := own.get(i) or _run_like(snapshot, i))}
-    known = {run.name: run_length(run) for run in {r.name: r for r in runs.values()}.values()}
+    known = {run.name: run.length for run in {r.name: r for r in runs.values()}.values()}
     analyses = {i: known[run.name] for i, run in runs.items()}
     return tuple([_length(step, analyses.get(i)) if i >= first else None for i, step in enumerate(steps)])
 
@@ -238,37 +228,6 @@ def _length(step: Step, analysis: timedelta | None) -> timedelta | None:
         case "experiment":
             return duration_of(step.raw["experiment"])
     return timedelta() if step.kind in AT_ONCE else None
-
-
-def run_length(run: AnalysisRun) -> timedelta | None:
-    """From the first to the last measurement that a run is asked for; None without an end."""
-    spans: list[timedelta] = []
-    for metric in run.metrics:
-        span = metric_length(metric)
-        if span is None:
-            return None
-        spans.append(span)
-    return max(spans, default=None)
-
-
-@lru_cache(maxsize=256)  # the same few in every frame
-def metric_length(metric: Metric) -> timedelta | None:
-    """From the start to the last measurement; None without an end, or where what is written is not a time."""
-    times = whole(metric.planned) or (0 if metric.interval else 1)
-    if times < 1:
-        return None
-    try:
-        delay, interval = parse_duration(metric.initial_delay or "0"), parse_duration(metric.interval or "0")
-        return delay + repeated(interval, times - 1)
-    except ValueError:
-        return None
-
-
-def step_run(snapshot: Snapshot, index: int | None) -> AnalysisRun | None:
-    """The run of this attempt for one of the Rollout's steps."""
-    if index is None:
-        return None
-    return next((r for r in snapshot.attempt if r.step_index == index), None)
 
 
 def _run_like(snapshot: Snapshot, index: int) -> AnalysisRun | None:
@@ -375,19 +334,11 @@ def _lasted(run: AnalysisRun, rollout: Rollout, now: datetime) -> timedelta | No
 
 
 def _share_of(run: AnalysisRun, lasted: timedelta) -> float:
-    length = run_length(run)
+    length = run.length
     return min(1.0, lasted / length) if length else 0.0
 
 
 _NO_DEADLINE = ("RolloutAborted", "RolloutPaused", "NewReplicaSetAvailable", "ProgressDeadlineExceeded")
-_DEADLINE = 600  # seconds, upstream's default
-
-
-def progress_deadline(rollout: Rollout) -> timedelta:
-    """How long it may make no progress, with upstream's default; at most the longest Go duration."""
-    return whole_seconds((rollout.raw.get("spec") or {}).get("progressDeadlineSeconds"), _DEADLINE)
-
-
 _SCALES_DOWN_LATER = "scale-down-deadline"  # upstream DefaultReplicaSetScaleDownDeadlineAnnotationKey
 
 
@@ -404,7 +355,7 @@ def _gives_up(snapshot: Snapshot) -> datetime | None:
     if any(_SCALES_DOWN_LATER in r.annotations for r in snapshot.replicasets if r.hash != rollout.current_hash):
         return None
     try:
-        return found.updated_at + progress_deadline(rollout)
+        return found.updated_at + rollout.progress_deadline
     except OverflowError:  # later than the year 9999
         return None
 
@@ -417,68 +368,3 @@ def started_at(snapshot: Snapshot) -> datetime | None:
         return None
     under_way = current and not rollout.is_fully_promoted
     return snapshot.rollout.update_started or (current.created_at if current and under_way else None)
-
-
-class Skipped(Struct, frozen=True):
-    """`weights` of the steps that are not finished, `analyses` and `pauses` among what is left,
-    `measured` of `planned` measurements of the current run (0 of 0 without one)."""
-
-    weights: tuple[float, ...]
-    analyses: int
-    pauses: int
-    measured: int
-    planned: int
-
-    @property
-    def sentence(self) -> str:
-        """`the steps at 25 % and 50 %, 2 analyses (3 of 20 measurements were made)`."""
-        parts = []
-        if self.weights:
-            steps = "the step" if len(self.weights) == 1 else "the steps"
-            parts.append(f"{steps} at {_and([f'{w} %' for w in self.weights])}")
-        if self.analyses:
-            made = f" ({self.measured} of {self.planned} measurements were made)"
-            parts.append(plural(self.analyses, "analysis", "analyses") + (made if self.planned else ""))
-        if self.pauses:
-            parts.append(plural(self.pauses, "pause"))
-        return _and(parts) or "nothing"
-
-
-def skipped(snapshot: Snapshot) -> Skipped:
-    """What is left of the steps of the newest revision."""
-    rollout = snapshot.rollout
-    index = rollout.step_index or 0
-    left = rollout.steps[index:]
-    running = [r for r in snapshot.current_runs if not r.is_finished]
-    planned = sum(whole(m.planned) for r in running for m in r.metrics)
-    if rollout.blue_green:
-        return _of_blue_green(rollout, sum(m.taken for r in running for m in r.results), planned)
-    return Skipped(
-        weights=tuple(g.percent for g in steps_of(rollout) if g.end > index),
-        analyses=sum(1 for s in left if s.kind == "analysis") + _background(rollout),
-        pauses=sum(1 for s in left if s.kind == "pause"),
-        measured=sum(m.taken for r in running for m in r.results) if planned else 0,
-        planned=planned,
-    )
-
-
-def _of_blue_green(rollout: Rollout, measured: int, planned: int) -> Skipped:
-    """The pause lies before the switch of the active Service, and so does the first analysis."""
-    state = rollout.blue_green
-    if state is None:
-        return Skipped((), 0, 0, 0, 0)
-    left = list(state.analyses)
-    switched = state.active == rollout.current_hash
-    judged = state.pre_run is not None and state.run is not state.pre_run
-    if "prePromotionAnalysis" in left and (switched or (judged and not rollout.lacks_a_verdict)):
-        left.remove("prePromotionAnalysis")
-    waits = bool(rollout.pause_conditions) or (not state.promotes_itself and not switched)
-    return Skipped((), len(left), int(waits), measured if planned else 0, planned)
-
-
-def _background(rollout: Rollout) -> int:
-    return 1 if rollout.background_run and rollout.background_run.status == "Running" else 0
-
-
-def _and(parts: list[str]) -> str:
-    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)

@@ -28,7 +28,7 @@ from companyos_canary.argo.patches.promote import (
 )
 from companyos_canary.argo.patches.promote import promote as decide
 from companyos_canary.argo.phase import waits_for_a_person
-from companyos_canary.argo.progress import skipped
+from companyos_canary.argo.skipped import skipped
 from companyos_canary.argo.steps import asked_share, place_of, set_weight
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import events_about

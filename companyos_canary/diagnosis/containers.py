@@ -7,7 +7,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from companyos_canary.argo.progress import progress_deadline
 from companyos_canary.diagnosis.case import Case, at, event_time, quote, short
 from companyos_canary.model.http import Fields
 from companyos_canary.model.outcome import Evidence
@@ -224,7 +223,7 @@ def initialising(case: Case, pod: Fields) -> Trouble | None:
     for index, status in enumerate(at(pod, "status", "initContainerStatuses") or []):
         path, name = ("status", "initContainerStatuses", index), str(status.get("name", ""))
         running = case.age(at(status, "state", "running", "startedAt"))
-        if name in sidecars or running is None or running < max(UNREADY, progress_deadline(case.rollout)):
+        if name in sidecars or running is None or running < max(UNREADY, case.rollout.progress_deadline):
             continue
         evidence = quote("Pod", pod, *path, "state", "running", "startedAt")
         evidence += case.field("spec", "progressDeadlineSeconds")

@@ -6,7 +6,6 @@ from datetime import timedelta
 from companyos_canary.argo.cause import TIMED_OUT, says_no_reason
 from companyos_canary.argo.patches.record import ACTION, abort_action
 from companyos_canary.argo.phase import is_degraded, shown_phase, since, tells_of_an_earlier_version, waits_for_a_person
-from companyos_canary.argo.progress import progress_deadline
 from companyos_canary.argo.steps import asked_share
 from companyos_canary.diagnosis.case import Case, Explanation, at, condition, quote, short
 from companyos_canary.diagnosis.control import status_write, waits_for_controller, written
@@ -43,7 +42,7 @@ def deadline_passed(case: Case) -> Explanation | None:
     likely = not late and rollout.aborted and _at_the_deadline(case)
     if not is_degraded(rollout) or not (late or likely):
         return None
-    span = duration(progress_deadline(rollout))
+    span = duration(rollout.progress_deadline)
     ending = "and was rolled back" if rollout.aborted else "and the controller keeps trying"
     sentence = f"{case.version} made no progress for {span} {ending}"
     if of_experiment:
@@ -73,7 +72,7 @@ def _at_the_deadline(case: Case) -> bool:
         return False
     if abort_action(rollout.annotations) or (case.did and case.did.verb == "abort") or not started:
         return False
-    deadline, took = progress_deadline(rollout), (rollout.aborted_at or started) - started
+    deadline, took = rollout.progress_deadline, (rollout.aborted_at or started) - started
     return deadline <= took <= deadline + max(_NEAR, deadline / 20)
 
 
@@ -255,7 +254,7 @@ def slow_start(case: Case) -> Explanation | None:
     pods, found = starting(case, rollout.current_hash), condition(rollout.raw, "Progressing")
     if not pods or not found:
         return None
-    deadline = progress_deadline(rollout)
+    deadline = rollout.progress_deadline
     silent = case.since_progress or timedelta()
     remaining = deadline - silent
     if remaining > deadline / 4:

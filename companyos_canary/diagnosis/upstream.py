@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from msgspec import Struct
 
-from companyos_canary.argo.progress import progress_deadline
 from companyos_canary.diagnosis.case import WEIGHT_SET, Case, Explanation, at, condition, quote
 from companyos_canary.diagnosis.control import (
     CONTROLLER,
@@ -79,7 +78,7 @@ def overdue(case: Case) -> timedelta | None:
     if step is not None and step.kind in ("analysis", "pause", "experiment"):
         return None
     silent = case.since_progress
-    late = silent - progress_deadline(rollout) if silent is not None else timedelta()
+    late = silent - rollout.progress_deadline if silent is not None else timedelta()
     return late if late > _LATE else None
 
 

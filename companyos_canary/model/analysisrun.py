@@ -5,14 +5,15 @@ writes the resolved query in clear."""
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct, field
 
 from companyos_canary.errors import words
 from companyos_canary.model.image import HASH_LABEL, REVISION
-from companyos_canary.model.quantity import parse_time, whole
+from companyos_canary.model.quantity import parse_duration, parse_time, repeated, whole
 from companyos_canary.model.row import COMPLETED
 from companyos_canary.model.sourced import Sourced
 
@@ -157,6 +158,23 @@ class Metric(Struct, frozen=True):
             provider=next(iter(providers), ""),
         )
 
+    @property
+    def length(self) -> timedelta | None:
+        """From the start to the last measurement; None without an end, or where what is written is not a time."""
+        return _length(self)
+
+
+@lru_cache(maxsize=256)  # the same few in every frame
+def _length(metric: Metric) -> timedelta | None:
+    times = whole(metric.planned) or (0 if metric.interval else 1)
+    if times < 1:
+        return None
+    try:
+        delay, interval = parse_duration(metric.initial_delay or "0"), parse_duration(metric.interval or "0")
+        return delay + repeated(interval, times - 1)
+    except ValueError:
+        return None
+
 
 class AnalysisRun(Sourced, frozen=True):
     """`step_index` is None for a background run. What came from a Secret is already masked, in
@@ -215,6 +233,17 @@ class AnalysisRun(Sourced, frozen=True):
         """Whether it ended Successful by itself: one that is terminated gets that phase too (upstream
         analysis/analysis.go)."""
         return self.phase == "Successful" and not self.terminating and self.message != "Run Terminated"
+
+    @property
+    def length(self) -> timedelta | None:
+        """From the first to the last measurement that it is asked for; None without an end."""
+        spans: list[timedelta] = []
+        for metric in self.metrics:
+            span = _length(metric)  # asked in each frame: no second call
+            if span is None:
+                return None
+            spans.append(span)
+        return max(spans, default=None)
 
     def result(self, metric: str) -> MetricResult | None:
         return next((r for r in self.results if r.name == metric), None)

@@ -9,7 +9,9 @@ from msgspec import Struct, field
 
 from companyos_canary.errors import words
 from companyos_canary.model.image import REVISION, Container, containers_of, image_of
-from companyos_canary.model.quantity import parse_duration, parse_time, whole
+from companyos_canary.model.quantity import parse_duration, parse_time, whole, whole_seconds
+
+_DEADLINE = 600  # seconds, upstream's default
 
 
 class RunReference(Struct, frozen=True):
@@ -278,6 +280,11 @@ class Rollout(Struct, frozen=True):
         """When the controller last saw progress."""
         times = (c.updated_at for c in self.conditions if c.type == "Progressing" and c.updated_at)
         return max(times, default=None)
+
+    @property
+    def progress_deadline(self) -> timedelta:
+        """How long it may make no progress, with upstream's default; at most the longest Go duration."""
+        return whole_seconds((self.raw.get("spec") or {}).get("progressDeadlineSeconds"), _DEADLINE)
 
     @property
     def resource(self) -> str:

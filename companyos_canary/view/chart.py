@@ -9,9 +9,9 @@ from itertools import groupby
 
 from msgspec import Struct
 
-from companyos_canary.argo.durations import Points
 from companyos_canary.argo.limits import Limit, Unit
 from companyos_canary.argo.metric_rows import MetricRow
+from companyos_canary.argo.timeline import Points
 from companyos_canary.view.format import bound_text, clock, share_between, shorten, value_text
 from companyos_canary.view.lines import Line, Part, Symbols, Tone
 

@@ -115,7 +115,7 @@ def _notes(picture: Picture, facts: Facts, step: WeightStep) -> list[tuple[str, 
 
 def _behind(picture: Picture, facts: Facts, step: WeightStep) -> list[tuple[str, Tone]]:
     """The outcome of a step that was left: only an analysis can be passed."""
-    from companyos_canary.argo.durations import step_end  # noqa: PLC0415 - a line of `status` has no steps
+    from companyos_canary.argo.timeline import step_end  # noqa: PLC0415 - a line of `status` has no steps
 
     symbols, end = facts.symbols, step_end(picture.snapshot, step)
     match end.word:

@@ -15,7 +15,7 @@ from companyos_canary.argo.patches.act import abort, pause, restart, resume, ret
 from companyos_canary.argo.patches.decision import Change, Nothing, Refusal
 from companyos_canary.argo.patches.promote import only_if, promote, promote_full
 from companyos_canary.argo.phase import calculated_phase, shown_phase, waits_for_a_person
-from companyos_canary.argo.progress import skipped
+from companyos_canary.argo.skipped import skipped
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from tests.builders import NOW

@@ -20,7 +20,7 @@ from companyos_canary.argo.patches.record import (
     with_reason,
 )
 from companyos_canary.argo.patches.template import template_of, undo
-from companyos_canary.argo.progress import skipped
+from companyos_canary.argo.skipped import skipped
 from companyos_canary.model.http import MERGE_PATCH
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from companyos_canary.argo.durations import step_end, step_times
 from companyos_canary.argo.steps import weight_steps
+from companyos_canary.argo.timeline import step_end, step_times
 from companyos_canary.model.analysisrun import AnalysisRun
 from companyos_canary.model.quantity import format_time
 from companyos_canary.model.snapshot import Snapshot

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companyos_canary.argo.durations import Points
 from companyos_canary.argo.metric_rows import rows_of
 from companyos_canary.argo.picture import look
+from companyos_canary.argo.timeline import Points
 from companyos_canary.model.place import Place
 from companyos_canary.model.snapshot import Course
 from companyos_canary.view.chart import GUTTER, TimeAxis, axis, plot

@@ -7,9 +7,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from companyos_canary.argo.durations import timeline
 from companyos_canary.argo.metric_rows import MetricRow
 from companyos_canary.argo.picture import Picture, look
+from companyos_canary.argo.timeline import timeline
 from companyos_canary.errors import CanaryError, ExitCode
 from companyos_canary.model.outcome import Ending, Warned
 from companyos_canary.model.place import Place
