@@ -272,6 +272,8 @@ def _current(snapshot: Snapshot) -> Became:
 def _earlier(snapshot: Snapshot, replicaset: ReplicaSet, metrics: tuple[FailedMetric, ...]) -> Became:
     if replicaset.hash and replicaset.hash == snapshot.rollout.stable_hash:
         return "stable"
+    if snapshot.role_of(replicaset.hash) == "canary":
+        return "in progress"
     for end in known_ends(snapshot):
         if (end.hash, end.revision) == (replicaset.hash, replicaset.revision):
             return end.result

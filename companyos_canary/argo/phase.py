@@ -58,6 +58,11 @@ def tells_of_an_earlier_version(rollout: Rollout, phase: Phase) -> bool:
     return late is not None and not late["set"].endswith(f"-{rollout.current_hash}")
 
 
+def may_tell_of_the_version_before(rollout: Rollout) -> bool:
+    """Whether only the ReplicaSets can say which version the status tells of (`Snapshot.is_behind`)."""
+    return rollout.is_fully_promoted and rollout.observed and shown_phase(rollout).word != "Healthy"
+
+
 def is_degraded(rollout: Rollout) -> bool:
     """Degraded by the newest version, as far as the status says."""
     phase = shown_phase(rollout)

@@ -275,10 +275,10 @@ class Listed(Struct, frozen=True):
     aborted: bool
 
 
-def listed(rollout: Rollout, now: datetime, place: Place) -> Listed:
-    """One of many Rollouts, from itself alone."""
-    picture, began = look(Snapshot(rollout, whole=False), now, place), since(rollout)
-    progress = picture.progress
+def listed(snapshot: Snapshot, now: datetime, place: Place) -> Listed:
+    """One of many Rollouts, from little more than itself."""
+    rollout, picture = snapshot.rollout, look(snapshot, now, place)
+    began, progress = since(rollout), picture.progress
     return pick(
         Listed,
         rollout,

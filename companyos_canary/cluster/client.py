@@ -38,11 +38,13 @@ from companyos_canary.errors import (
     Unreachable,
 )
 from companyos_canary.model.http import Json, Request, Response, Stream, Transport
+from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.shape import has_name, misfits, readable
 from companyos_canary.model.snapshot import Snapshot
-from companyos_canary.model.workload import Event
+from companyos_canary.model.workload import Event, ReplicaSet
 
+_HASHES = 100  # in one selector: a proxy may refuse a longer address
 _SHORTEST = 0.1  # seconds for a request, where the time is almost over
 EVENT_TIMEOUT = 2.0  # seconds: what is said next to a change keeps no one waiting
 
@@ -107,6 +109,18 @@ class Cluster:
         place = "" if all_namespaces else self.namespace
         found = map(Rollout.from_object, self.items(kinds.Selection(ROLLOUT, place, labels)))
         return tuple(sorted(found, key=lambda r: (r.namespace, r.name)))
+
+    def shown_replicasets(self, rollouts: Sequence[Rollout]) -> tuple[ReplicaSet, ...]:
+        """Those whose hash these Rollouts, of one namespace or of several, show; a request for a hundred of them. None
+        of those that cannot be read."""
+        namespaces, found = {r.namespace for r in rollouts}, list[Json]()
+        place = next(iter(namespaces)) if len(namespaces) == 1 else ""
+        hashes = sorted({r.current_hash for r in rollouts})
+        for start in range(0, len(hashes), _HASHES):
+            some = f"{HASH_LABEL} in ({','.join(hashes[start : start + _HASHES])})"
+            with suppress(CanaryError):
+                found += self.items(kinds.Selection(kinds.REPLICASET, place, some))
+        return tuple(map(ReplicaSet.from_object, found))
 
     def rollout_names(self) -> tuple[str, ...]:
         return tuple(r.name for r in self.rollouts())

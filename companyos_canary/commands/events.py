@@ -53,8 +53,7 @@ def subjects(snapshot: Snapshot) -> dict[Named, Subject]:
     """What is asked about in addition to the Rollout, by kind and name: ReplicaSets with a role or pods,
     the newest revision's runs, pods that are not ready, its own pods, and then the others."""
     rollout = snapshot.rollout
-    roles = (rollout.current_hash, rollout.stable_hash)
-    sets = (r for r in snapshot.replicasets if r.hash in roles or r.desired or r.replicas)
+    sets = (r for r in snapshot.replicasets if snapshot.role_of(r.hash) or r.desired or r.replicas)
     pods = sorted(snapshot.pods, key=lambda p: (p.ready, p.hash != rollout.current_hash))
     found: dict[Named, Subject] = {(REPLICASET.kind, r.name): r for r in sets}
     found |= {(ANALYSISRUN.kind, r.name): r for r in snapshot.current_runs}

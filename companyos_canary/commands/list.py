@@ -1,4 +1,5 @@
-"""`canary list`: a line a rollout, those that wait for a person first; one request."""
+"""`canary list`: a line a rollout, those that wait for a person first; one request, and one more where the
+Rollouts alone may tell of the version before."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -6,6 +7,7 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
+from companyos_canary.argo.phase import may_tell_of_the_version_before
 from companyos_canary.argo.rows import Listed, listed
 from companyos_canary.commands import base
 from companyos_canary.commands.options import a_duration, not_a_selector
@@ -13,6 +15,7 @@ from companyos_canary.errors import Forbidden, Invalid, exits
 from companyos_canary.model.place import Place
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.row import Output
+from companyos_canary.model.snapshot import Snapshot
 
 
 class Rollouts(Struct, frozen=True):
@@ -56,7 +59,7 @@ def list_rollouts(
         own = settings is not None and settings.rollout == rollout.name
         return Place(context=context, container=settings.container if settings and own else None)
 
-    rows = view.longest_waiting_first(listed(r, now, place(r)) for r in found)
+    rows = view.longest_waiting_first(listed(s, now, place(s.rollout)) for s in _seen(session, found))
     rows = [r for r in rows if r.waits_for_a_person or not waiting]
     rows = [r for r in rows if older is None or (r.for_seconds is not None and r.for_seconds >= older)]
     there = {(r.namespace, r.name): r for r in found}
@@ -71,6 +74,14 @@ def list_rollouts(
         objects=tuple(r.raw for r in shown),
         name="\n".join(r.resource for r in shown),
     )
+
+
+def _seen(session: base.Session, rollouts: tuple[Rollout, ...]) -> list[Snapshot]:
+    """With the ReplicaSet that is shown, where only that tells of which version it is."""
+    unsure = [r for r in rollouts if may_tell_of_the_version_before(r)]
+    sets = session.cluster.shown_replicasets(unsure) if unsure else ()
+    by_owner = {s.owner_uid: s for s in sets}
+    return [Snapshot(r, tuple(s for s in (by_owner.get(r.uid),) if s), whole=False) for r in rollouts]
 
 
 def _read(session: base.Session, everywhere: bool, selector: str) -> tuple[Rollout, ...]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from msgspec.structs import replace
 
-from companyos_canary.argo.phase import shown_phase, tells_of_an_earlier_version
+from companyos_canary.argo.phase import may_tell_of_the_version_before, shown_phase, tells_of_an_earlier_version
 from companyos_canary.commands import base
 from companyos_canary.errors import CanaryError, ExitCode, exits
 from companyos_canary.model.outcome import Diagnosis
@@ -78,7 +78,7 @@ def status(
 def _replicasets(session: base.Session, live: Rollout) -> tuple[ReplicaSet, ...]:
     """Those that tell which version is promoted, where the Rollout alone may still tell of the one before. None where
     they cannot be read."""
-    if not (live.is_fully_promoted and live.observed) or shown_phase(live).word == "Healthy":
+    if not may_tell_of_the_version_before(live):
         return ()
     try:
         return session.cluster.snapshot(live, events=False).replicasets

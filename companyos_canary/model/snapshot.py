@@ -82,10 +82,14 @@ class Snapshot(Sourced, frozen=True, dict=True):
         return current.available if current else self.rollout.updated_replicas
 
     def role_of(self, hash: str) -> Literal["stable", "canary", ""]:  # noqa: A002 - the field's own word
-        """Of a pod template hash: after a promotion the newest is only stable; empty for an earlier one."""
+        """Of a pod template hash: after a promotion the newest is only stable; empty for an earlier one. Where all that
+        is shown is of the version before, the newest is the one with the images of the spec."""
         if hash and hash == self.rollout.stable_hash:
             return "stable"
-        return "canary" if hash and hash == self.rollout.current_hash else ""
+        newest = self.rollout.current_hash
+        if self.is_behind:
+            newest = next((r.hash for r in self.replicasets if r.containers == self.rollout.containers), "")
+        return "canary" if hash and hash == newest else ""
 
     def denied(self, plural: str) -> str:
         """The sentence that says that these may not be listed; empty if they may."""

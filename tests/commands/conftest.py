@@ -9,6 +9,7 @@
 | `running` | v1.1.0 is in its first analysis, at 10 % |
 | `rolled_back` | v1.1.0 was aborted by hand and its pods are gone |
 | `shipped` | v1.1.0 is Healthy, after v1.0.0 |
+| `behind` | v1.0.0 is paused by hand, and the controller has not looked at v1.1.0 |
 
 With `over_the_real_feed` commands follow over the product's own watches, which catch up after each step of time;
 elsewhere over snapshots that are read.
@@ -26,7 +27,7 @@ import pytest
 from companyos_canary.cluster.kinds import path_target
 from companyos_canary.model.rollout import Rollout
 from companyos_canary.sandbox import cluster as sandbox
-from companyos_canary.sandbox.kinds import ROLE, ROLEBINDING
+from companyos_canary.sandbox.kinds import ROLE, ROLEBINDING, ROLLOUT
 from tests.clock import PACES
 from tests.prototypes import begun
 from tests.world import CONFIG, MANUAL, SteppedFeed, World
@@ -86,6 +87,20 @@ def rolled_back(tmp_path: Path) -> World:
 def shipped(tmp_path: Path) -> World:
     """v1.1.0 is Healthy, after v1.0.0."""
     return begun("shipped", CONFIG, tmp_path, lambda *given: promoted(installed(*given)))
+
+
+@pytest.fixture
+def behind(world: World) -> World:
+    """Where the number of pods changes together with the template, the controller first scales, and says that it has
+    seen the spec; under a pause by hand it stays so."""
+    assert world.canary("pause", "-q").code == 0
+    container = {**world.store.items(ROLLOUT)[0]["spec"]["template"]["spec"]["containers"][0]}
+    container["image"] = "companyos-api:v1.1.0"
+    world.patch({"spec": {"replicas": 14, "template": {"spec": {"containers": [container]}}}})
+    world.advance(30)
+    assert world.rollout().is_fully_promoted
+    world.requests.clear()
+    return world
 
 
 def promoted(world: World) -> World:

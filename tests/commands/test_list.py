@@ -52,6 +52,18 @@ def test_one_request_for_all_namespaces(many: World) -> None:
     assert len(many.requests) == 1
 
 
+def test_a_version_that_the_controller_has_not_looked_at_has_no_weight(behind: World) -> None:
+    """Only the ReplicaSets tell which version the status speaks of: they are asked for where it may be another one."""
+    (row,) = behind.canary("list", "-o", "json").json["data"]["rollouts"]
+    assert (row["version"], row["weight"], row["percent"], row["activity"]) == ("v1.1.0", 0, 0, "held")
+    _, asked = behind.requests
+    shown = behind.rollout().current_hash
+    assert asked.path == "/apis/apps/v1/namespaces/companyos/replicasets"
+    assert asked.query == (("labelSelector", f"rollouts-pod-template-hash in ({shown})"),)
+    behind.faults.add(Fault(Answer(403), path="/replicasets"))
+    assert behind.canary("list").code == ExitCode.OK
+
+
 def test_by_label(many: World) -> None:
     assert names(many.canary("list", "-A", "-l", "team=checkout")) == ["cart"]
 
