@@ -108,6 +108,15 @@ def _watch(line: _Line) -> str:
     return _said(line.ours("watch", line.name)) if line.has("-w", "--watch") or line.has_type else ""
 
 
+def _pause(line: _Line) -> str:
+    if line.has("--for", "--duration"):
+        return (
+            "a pause by hand has no end of its own: `canary resume` ends it; a pause that ends by itself is a step, "
+            "`pause: 5m`"
+        )
+    return _plain(line)
+
+
 def _elsewhere(hint: str) -> Callable[[_Line], str]:
     return lambda _: hint
 
@@ -121,7 +130,7 @@ _VERBS: dict[str, Callable[[_Line], str]] = {
     "list": _list,
     "watch": _watch,
     "retry": _plain,
-    "pause": _plain,
+    "pause": _pause,
     "abort": _plain,
     "history": _plain,
     "describe": _get,

@@ -126,6 +126,8 @@ def test_set_image_ends_once_it_is_sent(world: World) -> None:
         ("deploy web main", "`canary deploy main --rollout web`"),
         ("deploy web v3 --no-wait -q", "`canary deploy v3 --rollout web`"),
         ("dashboard", "`canary watch`"),
+        ("pause web --for 5m", "a pause by hand has no end of its own: `canary resume` ends it"),
+        ("pause --duration=5m", "a pause by hand has no end of its own: `canary resume` ends it"),
         ("rollout undo deployment/web", "the verb comes first"),
         ("get rollout web --as-uid root", "--as-uid is not an option here: write it into the kubeconfig"),
         ("list rollouts --name web --as ana --token secret", "`canary get web --as ana`"),
