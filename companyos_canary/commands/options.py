@@ -47,9 +47,10 @@ def check_options(verb: str, options: Mapping[str, Any], rollouts: Iterable[str]
             raise UsageError(f"--{name} is empty", hint="leave it out, or give it a value")
     for rollout in rollouts:
         if not re.fullmatch(_NAME, rollout):
+            form = "small letters, digits, `-` and `.`, as `kubectl get rollouts` shows it"
             raise UsageError(
                 f"`{printable(rollout)}` cannot be the name of a Rollout",
-                hint="small letters, digits, `-` and `.`, as `kubectl get rollouts` shows it",
+                hint="give the name of a Rollout, not an image" if re.search("[:@]", rollout) else form,
             )
     namespace = options["namespace"]
     if namespace is not None and not re.fullmatch(_NAMESPACE, namespace):

@@ -66,6 +66,7 @@ class Where(TypedDict):
     context: str
 
 
+_VERSION = r"v?\d+(\.\d+)*(-[-.a-z0-9]+)?"
 _COMMAND = (
     r"`canary (abort|analysis|deploy|events|get|history|links|logs|metrics|pause|promote|restart|resume|retry|status"
     r"|undo|watch|why)((?: (?!NAME|-n |--rollout|--help|-h|-l |ro/)[^` ]+)*)`"
@@ -266,7 +267,11 @@ def explained(session: "Session", error: NotFound) -> NotFound:
             )
     except CanaryError:
         return error
-    return NotFound(error.message, hint=near(name, names, error.hint or _others(names)))
+    hint = error.hint or _others(names)
+    if re.fullmatch(_VERSION, name):
+        version = f"and the version with `--to {name}`" if session.command == "undo" else "not a version"
+        hint = f"give the name of a Rollout, {version}; {_others(names)}"
+    return NotFound(error.message, hint=near(name, names, hint))
 
 
 def permitted(snapshot: "Snapshot", plural: str) -> None:

@@ -271,6 +271,25 @@ def test_a_name_that_is_like_no_other_lists_them(world: World) -> None:
     assert hint == "there is `companyos-api`"
 
 
+@ASKS
+def test_a_version_in_the_place_of_a_name_is_said_to_be_one(world: World, verb: str) -> None:
+    if verb == "apply":
+        return
+    option = ("--rollout", "v1.0.0") if verb in ("deploy", "analysis") else ("v1.0.0",)
+    sentence, hint = refused(world, verb, *VERBS[verb], *option, code=ExitCode.NOT_FOUND)
+    assert sentence == "Rollout `v1.0.0` not found in namespace `companyos`"
+    version = "and the version with `--to v1.0.0`" if verb == "undo" else "not a version"
+    assert hint == f"give the name of a Rollout, {version}; there is `companyos-api`"
+    _, hint = refused(world, verb, *VERBS[verb], *option[:-1], "companyos-api:v1.0.0", code=ExitCode.USAGE)
+    assert hint == "give the name of a Rollout, not an image"
+
+
+def test_an_image_is_no_name_of_one_of_several(world: World) -> None:
+    assert refused(world, "abort", "web", "web@sha256:0", code=ExitCode.USAGE)[1].endswith("not an image")
+    ran = world.canary("abort", "v1.0.0", "2.0")
+    assert ran.err.count("(give the name of a Rollout, not a version; there is `companyos-api`)") == 2
+
+
 def test_near_names_are_left_out_where_they_may_not_be_listed(world: World) -> None:
     world.faults.add(Fault(Answer(403), verb="list"))
     ran = world.canary("status", "companyos-ap")
