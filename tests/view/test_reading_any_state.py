@@ -33,7 +33,7 @@ def test_every_reading_view_has_something_to_say(
     found, facts = assembled(state, scenes), Facts(width, unicode=unicode)
     told = history(found, NOW)
     runs = worst_first(found.runs)
-    row = listed(found.rollout, NOW, Place())
+    row = listed(found, NOW, Place())
     picture, events = look(found, NOW), by_time(found.events)
     shown = [
         *(revisions.screen(told, NOW, facts, None) if told else []),

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from companyos_canary.argo.rows import Listed, listed
 from companyos_canary.model.place import Place
 from companyos_canary.model.rollout import Rollout
+from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.view.lines import Facts
 from companyos_canary.view.lines import plain_text as text
 from companyos_canary.view.rollouts import longest_waiting_first, plain, screen
@@ -45,7 +46,7 @@ ALL = (
 
 
 def rows() -> list[Listed]:
-    return longest_waiting_first(listed(r, NOW, Place()) for r in ALL)
+    return longest_waiting_first(listed(Snapshot(r, whole=False), NOW, Place()) for r in ALL)
 
 
 def test_those_that_wait_come_first_the_longest_on_top() -> None:
