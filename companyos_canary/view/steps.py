@@ -7,7 +7,7 @@ from companyos_canary.argo.limits import decided_of, number_text
 from companyos_canary.argo.picture import Picture
 from companyos_canary.argo.routes import Route
 from companyos_canary.argo.steps import WeightStep
-from companyos_canary.model.analysisrun import AnalysisRun
+from companyos_canary.model.analysisrun import AnalysisRun, Measurement, Metric
 from companyos_canary.model.experiment import ExperimentAnalysis, ExperimentTemplate
 from companyos_canary.model.quantity import plural
 from companyos_canary.view.format import about, duration, is_far, left, shorten
@@ -308,13 +308,19 @@ def _version(template: ExperimentTemplate) -> tuple[str, str, Tone]:
 
 def _analysis(one: ExperimentAnalysis, run: AnalysisRun | None) -> tuple[str, str, Tone]:
     asked = {m.name: m for m in run.metrics} if run else {}
-    newest = [(r.name, r.newest.value) for r in (run.results if run else ()) if r.newest]
-    values = [f"{name} {number_text(decided_of(asked.get(name), value).number)}" for name, value in newest]
-    return (
-        one.name,
-        ", ".join(w for w in (f"analysis {one.phase or 'Pending'}", *values, one.message) if w),
-        _role(one.phase),
+    newest = [(r.name, r.newest) for r in (run.results if run else ()) if r.newest]
+    found = "; ".join(
+        filter(None, (", ".join(_newest_value(asked.get(name), name, m) for name, m in newest), one.message))
     )
+    return one.name, f"analysis {one.phase or 'Pending'}{f': {found}' if found else ''}", _role(one.phase)
+
+
+def _newest_value(metric: Metric | None, name: str, newest: Measurement) -> str:
+    """`errors 0.031`, `errors no data`."""
+    from companyos_canary.argo.metric_rows import answer_text  # noqa: PLC0415 - `status` shows no runs
+
+    value = number_text(decided_of(metric, newest.value).number) or answer_text(newest, metric)
+    return f"{name} {value or 'no data'}"
 
 
 def _role(phase: str) -> Tone:

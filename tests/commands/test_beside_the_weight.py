@@ -145,7 +145,7 @@ def test_requests_that_a_header_route_sends_to_the_canary_are_told(standing: Cal
     assert data(gone)["traffic"]["routes"] == []
 
 
-EXPERIMENT = {
+EXPERIMENT: dict[str, Any] = {
     "metadata": {"name": "web-bbb-2-1", "namespace": "companyos"},
     "spec": {"duration": "5m", "templates": []},
     "status": {
@@ -180,11 +180,34 @@ def test_an_experiment_is_shown_with_its_versions_its_time_and_its_analyses(stan
     assert "experiment web-bbb-2-1  Running, 3m00s left" in said
     assert "base  1 of 1 pod available" in said
     assert "cand  0 of 1 pod available, Progressing" in said
-    assert "cmp   analysis Running, errors 0.031" in said
+    assert "cmp   analysis Running: errors 0.031" in said
     assert "experiment" in of(world, "status")
     found = data(world)
     assert (found["step"]["kind"], found["step"]["remaining_seconds"]) == ("experiment", 180)
     assert [(t["name"], t["available"]) for t in found["experiment"]["templates"]] == [("base", 1), ("cand", 0)]
+
+
+@pytest.mark.parametrize(
+    ("phase", "value", "message", "shown"),
+    [
+        ("Running", "[]", "", "analysis Running: errors no data"),
+        ("Running", "true", "", "analysis Running: errors true"),
+        ("Running", None, "", "analysis Running"),
+        ("Failed", "[0.4]", "too many", "analysis Failed: errors 0.4; too many"),
+        ("Error", None, "no template", "analysis Error: no template"),
+    ],
+)
+def test_an_analysis_of_an_experiment_is_shown_in_words(
+    standing: Callable[..., World], phase: str, value: str | None, message: str, shown: str
+) -> None:
+    run = {"name": "cmp", "analysisRun": "web-bbb-2-1-cmp", "phase": phase, "message": message}
+    measured = [{"name": "errors", "phase": phase, "measurements": [{"phase": "Successful", "value": value}]}]
+    experiment = {**EXPERIMENT, "status": {**EXPERIMENT["status"], "analysisRuns": [run]}}
+    own = {"templates": [], "analyses": [{"name": "cmp", "templateName": "cmp"}]}
+    canary = {"steps": [{"setWeight": 20}, {"experiment": own}, {"pause": {}}]}
+    world = standing(canary, {"currentStepIndex": 1, "canary": {"currentExperiment": "web-bbb-2-1"}}, experiment)
+    world.store.create(RUNS, {**COMPARED, "status": {"phase": phase, "metricResults": measured if value else []}})
+    assert f"cmp   {shown}\n" in of(world, "get")
 
 
 def test_a_step_plugin_is_shown_with_what_it_says(standing: Callable[..., World]) -> None:
