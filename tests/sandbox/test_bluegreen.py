@@ -2,6 +2,7 @@
 
 from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.promql import Matcher
+from companyos_canary.sandbox.controller.template import EPHEMERAL
 from companyos_canary.sandbox.kinds import SERVICE
 from companyos_canary.sandbox.traffic import Traffic
 from companyos_canary.sandbox.tsdb import Tsdb
@@ -36,6 +37,20 @@ def test_the_new_version_comes_up_whole_and_waits_behind_the_preview() -> None:
     assert (stage.phase, selected(stage), stage.sizes()) == ("Healthy", [2, 2], [5, 5])
     stage.run(30)
     assert stage.sizes() == [0, 5]
+
+
+def test_pods_carry_the_metadata_of_the_active_and_the_preview_version() -> None:
+    metadata = {f"{role}Metadata": {"labels": {"role": role}} for role in ("active", "preview")}
+    stage = blue_green(autoPromotionEnabled=False, **metadata)
+    stage.set_image("v2")
+    stage.run(5)
+    roles = [{p["metadata"]["labels"].get("role") for p in stage.pods(s)} for s in stage.sets()]
+    assert roles == [{"active"}, {"preview"}]
+    stage.promote()
+    stage.run(5)
+    roles = [{p["metadata"]["labels"].get("role") for p in stage.pods(s)} for s in stage.sets()]
+    assert roles == [{None}, {"active"}]
+    assert EPHEMERAL not in stage.sets()[0]["metadata"]["annotations"]
 
 
 def test_an_abort_leaves_the_traffic_where_it_is_and_the_pods_for_a_while() -> None:

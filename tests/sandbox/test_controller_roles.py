@@ -3,7 +3,7 @@
 from typing import Any
 
 from companyos_canary.model.image import HASH_LABEL
-from companyos_canary.sandbox.controller.template import same_template, template_hash
+from companyos_canary.sandbox.controller.template import EPHEMERAL, same_template, template_hash
 from companyos_canary.sandbox.kinds import DEPLOYMENT, REPLICASET, ROLLOUT, SERVICE
 from tests.sandbox.stage import LABELS, NAME, NS, Stage, template
 
@@ -35,6 +35,21 @@ def test_pods_carry_the_metadata_of_their_role_and_change_it_while_they_live() -
     assert marks(stage) == [set(), {"false"}]
     assert uids <= {p["metadata"]["uid"] for p in promoted}
     assert all("note" not in (p["metadata"].get("annotations") or {}) for p in promoted)
+
+
+def test_what_was_injected_is_remembered_as_the_controller_writes_it() -> None:
+    stage = Stage(STEPS, canary=METADATA)
+    stage.run()
+    stage.set_image("v2")
+    stage.run()
+    old, new = (s["metadata"]["annotations"] for s in stage.sets())
+    assert old[EPHEMERAL] == '{"labels":{"canary":"false"}}'
+    assert new[EPHEMERAL] == '{"labels":{"canary":"true"},"annotations":{"note":"new"}}'
+    stage.promote()
+    stage.run()
+    old, new = stage.sets()
+    assert EPHEMERAL not in old["metadata"]["annotations"]
+    assert "annotations" not in new["spec"]["template"]["metadata"]
 
 
 def test_injected_metadata_does_not_make_a_version_another_one() -> None:

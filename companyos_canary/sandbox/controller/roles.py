@@ -1,9 +1,9 @@
-"""What the roles of canary and stable mean for pods and Services: canaryMetadata and
-stableMetadata, canaryService and stableService."""
+"""What the roles of canary and stable, of preview and active, mean for pods and Services: canaryMetadata and
+stableMetadata, previewMetadata and activeMetadata, canaryService and stableService."""
 
 from typing import Any
 
-from companyos_canary.argo.replicas import is_dynamic
+from companyos_canary.argo.replicas import is_dynamic, strategy
 from companyos_canary.argo.validation import MANAGED_BY
 from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.sandbox.controller.passes import Pass, hash_of, pods_of
@@ -20,8 +20,9 @@ from companyos_canary.sandbox.objects import Object, copied, is_owned
 
 
 def role_metadata(state: Pass, *, stable: bool) -> Metadata:
-    """What a version is given as the stable one or as the canary."""
-    found: dict[str, Any] = state.strategy.get("stableMetadata" if stable else "canaryMetadata") or {}
+    """What a version is given as the stable one or as the new one."""
+    new, old = ("preview", "active") if state.view.blue_green is not None else ("canary", "stable")
+    found: dict[str, Any] = strategy(state.view).get(f"{old if stable else new}Metadata") or {}
     return found
 
 
@@ -32,6 +33,8 @@ def sync_metadata(state: Pass) -> None:
         _sync(state, state.canary, role_metadata(state, stable=alone))
     if not alone and state.stable is not None:
         _sync(state, state.stable, role_metadata(state, stable=True))
+    for other in state.others:
+        _sync(state, other, {})
 
 
 def _sync(state: Pass, replicaset: Object, wanted: Metadata) -> None:

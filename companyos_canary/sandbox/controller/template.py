@@ -87,13 +87,15 @@ def without_metadata(obj: Mapping[str, Any], unwanted: Metadata) -> dict[str, An
     for key in ("labels", "annotations"):
         for name in unwanted.get(key) or {}:
             (meta.get(key) or {}).pop(name, None)
+        if not meta.get(key):
+            meta.pop(key, None)
     return changed
 
 
 def metadata_text(wanted: Metadata) -> str:
     """The annotation that remembers injected metadata."""
-    kept = {key: dict(wanted[key]) for key in ("labels", "annotations") if wanted.get(key)}
-    return _written(kept)
+    kept = {key: dict(sorted(wanted[key].items())) for key in ("labels", "annotations") if wanted.get(key)}
+    return json.dumps(kept, separators=(",", ":"))
 
 
 def with_resources(template: Mapping[str, Any]) -> dict[str, Any]:
