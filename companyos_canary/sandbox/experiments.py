@@ -207,8 +207,10 @@ class _Pass:
     def _create(self, template: Json) -> Object:
         pods = with_resources(template.get("template") or {})
         labels = {k: v for k, v in ((pods.get("metadata") or {}).get("labels") or {}).items() if k != HASH_LABEL}
-        digest = template_hash(pods)
-        pods.setdefault("metadata", {})["labels"] = {**labels, HASH_LABEL: digest}
+        pods["metadata"] = {**(pods.get("metadata") or {}), "labels": labels}
+        digest = template_hash({"template": pods})  # not that of the version, whose Service selects it
+        labels = {**labels, HASH_LABEL: digest}
+        pods["metadata"]["labels"] = labels
         selector = copied(template.get("selector") or {})
         selector["matchLabels"] = {**(selector.get("matchLabels") or {}), HASH_LABEL: digest}
         spec: Json = {"replicas": 0, "selector": selector, "template": pods}
@@ -217,7 +219,7 @@ class _Pass:
         meta = {
             "name": f"{self.name}-{template['name']}",
             "namespace": self.namespace,
-            "labels": dict(pods["metadata"]["labels"]),
+            "labels": labels,
             "annotations": {_OF_EXPERIMENT: self.name, _OF_TEMPLATE: template["name"]},
             "ownerReferences": [owner_reference(self.experiment)],
         }

@@ -1,5 +1,6 @@
 """Experiments in the sandbox: those of a step, with a part of the traffic, and those that stand alone."""
 
+from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, EXPERIMENT, REPLICASET, SERVICE
 from tests.sandbox.stage import LABELS, NS, Json, Stage, template
 
@@ -38,6 +39,17 @@ def test_a_failed_experiment_aborts_its_rollout() -> None:
     stage.run(20)
     assert phases(stage) == ["Failed"]
     assert "Experiment analysis phase is error/failed" in stage.phase
+
+
+def test_no_service_of_a_version_selects_the_pods_of_an_experiment() -> None:
+    stage = Stage([{"experiment": {"templates": TEMPLATES}}])
+    stage.run(5)
+    stage.set_image("v2")
+    stage.run(5)
+    (experiment,) = stage.store.items(EXPERIMENT, NS)
+    assert experiment["spec"]["analysisRunMetadata"] == {}
+    hashes = [s["metadata"]["labels"][HASH_LABEL] for s in stage.sets()]
+    assert len(hashes) == len(set(hashes)) == 2 + len(TEMPLATES)
 
 
 def test_a_template_with_a_weight_gets_a_service_and_traffic() -> None:

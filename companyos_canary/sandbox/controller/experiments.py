@@ -105,9 +105,10 @@ def _spec(state: Pass, step: Json) -> Json:
     spec: Json = {"templates": [_template(state, t) for t in step.get("templates") or []]}
     if analyses:
         spec["analyses"] = analyses
-    for key in ("duration", "dryRun", "analysisRunMetadata", "scaleDownDelaySeconds"):
+    for key in ("duration", "dryRun", "scaleDownDelaySeconds"):
         if step.get(key) is not None:
             spec[key] = copied(step[key])
+    spec["analysisRunMetadata"] = copied(step.get("analysisRunMetadata") or {})
     if state.rollout["spec"].get("progressDeadlineSeconds") is not None:
         spec["progressDeadlineSeconds"] = state.rollout["spec"]["progressDeadlineSeconds"]
     return spec
