@@ -8,9 +8,9 @@ from companyos_canary.model.rollout import REVISION_HISTORY, Rollout
 from companyos_canary.sandbox.controller.passes import Pass
 from companyos_canary.sandbox.controller.rollouts import refusal
 from companyos_canary.sandbox.controller.status import patch_status
-from companyos_canary.sandbox.kinds import ANALYSISRUN, POD, REPLICASET, ROLLOUT
+from companyos_canary.sandbox.kinds import ANALYSISRUN, POD, REPLICASET, ROLLOUT, SERVICE
 from companyos_canary.sandbox.objects import ApiStatus, Object
-from tests.sandbox.stage import NAME, NS, Stage, template
+from tests.sandbox.stage import LABELS, NAME, NS, Stage, template
 
 PAUSED: list[dict[str, Any]] = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {}}]
 BACKGROUND = {"analysis": {"templates": [{"templateName": "ok"}]}}
@@ -90,6 +90,30 @@ def test_a_new_image_after_an_abort_starts_again_and_clears_it() -> None:
     assert stage.revisions() == ["1", "2", "3"]
 
 
+def test_a_retry_without_an_abort_is_forgotten_with_the_next_version() -> None:
+    stage = Stage(PAUSED)
+    stage.run()
+    stage.retry()
+    stage.run()
+    assert stage.object["status"]["abort"] is False
+    stage.set_image("v2")
+    stage.run()
+    assert "abort" not in stage.object["status"]
+
+
+def test_enough_pods_for_the_threshold_are_enough_to_promote() -> None:
+    threshold = {"replicaProgressThreshold": {"type": "Pod", "value": 3}}
+    stage = Stage([{"setWeight": 60}, {"pause": {}}], canary=threshold)
+    stage.run()
+    stage.set_image("v2")
+    stage.run()
+    break_image(stage, stage.sets()[1])
+    stage.promote()
+    stage.run()
+    assert stage.rollout.is_fully_promoted
+    assert stage.object["status"]["availableReplicas"] < 5
+
+
 def test_a_third_image_removes_the_second_ones_unready_pods_first() -> None:
     stage = Stage(PAUSED)
     stage.run()
@@ -99,6 +123,18 @@ def test_a_third_image_removes_the_second_ones_unready_pods_first() -> None:
     stage.set_image("v3")
     stage.run()
     assert (stage.phase, stage.sizes()) == ("Paused - CanaryPauseStep", [4, 0, 1])
+
+
+def test_the_weights_of_a_canary_stay_where_its_strategy_becomes_blue_green() -> None:
+    routed = {"stableService": "stable", "canaryService": "canary", "trafficRouting": {"smi": {}}}
+    stage = Stage(PAUSED, canary=routed)
+    for service in ("stable", "canary"):
+        stage.create(SERVICE, service, {"spec": {"selector": dict(LABELS), "ports": [{"port": 80}]}})
+    stage.run()
+    weights = stage.object["status"]["canary"]["weights"]
+    stage.edit(lambda r: r["spec"].update(strategy={"blueGreen": {"activeService": "stable"}}))
+    stage.run()
+    assert stage.object["status"]["canary"] == {"weights": weights}
 
 
 def test_two_undos_go_back_and_forth() -> None:

@@ -122,12 +122,12 @@ def write_conditions(state: Pass, wanted: list[Wanted], *, phase: bool = True) -
 
 def persist(state: Pass, status: Status, *, phase: bool = True) -> None:
     """Writes the status if anything in it differs. Zero values that a client has left there stay,
-    as they do behind a merge patch."""
+    as they do behind a merge patch; without `phase` the controller sends the whole status, and they go."""
     new = {k: v for k, v in status.items() if v not in (None, [], "", False, 0) or _is_kept(k, v)}
-    for key, value in state.status.items():
-        if key not in new and value in (False, 0, "") and value is not None:
-            new[key] = value
     if phase:
+        for key, value in state.status.items():
+            if key not in new and value in (False, 0, "") and value is not None:
+                new[key] = value
         new["observedGeneration"] = str(state.view.generation)
         seen = Rollout.from_object({**state.rollout, "status": new})
         found = calculated_phase(seen)
@@ -235,7 +235,7 @@ def _put_blue_green(state: Pass, status: Status) -> None:
     selectors = {f"{side}Selector": selector_of(service) for side, service in services.items()}
     runs = {PROMOTION[kind]: reference(run) for kind, run in state.promotion_runs.items()}
     checkpoint = {"scaleUpPreviewCheckPoint": True} if state.passed_checkpoint else {}
-    status["canary"] = {}
+    status["canary"] = {k: v for k, v in status["canary"].items() if k == "weights"}  # of a strategy that was a canary
     status["blueGreen"] = {**{k: v for k, v in selectors.items() if v}, **checkpoint, **runs}
     del status["currentStepHash"]
     active = next((s for s in state.sets if hash_of(s) == selectors["activeSelector"]), None)
@@ -279,7 +279,8 @@ def _promotion(state: Pass) -> str:
         return _blue_green_promotion(state)
     if state.aborted:
         return ""
-    if pods_of(state.newest).available < state.view.replicas:
+    replicas = state.view.replicas
+    if pods_of(state.newest).available < replicas and not state.has_enough(state.newest, replicas):
         return ""
     if state.view.promote_full:
         return "Full promotion requested"
