@@ -8,6 +8,7 @@ from collections.abc import Generator
 from time import monotonic
 
 import pytest
+from _pytest.runner import runtestprotocol
 from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 from tests.clock import PACES
@@ -39,6 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("soak" if _soaks(config) else "suite")
     if not _soaks(config):
         config.pluginmanager.register(Hanging(os.dup(2)))
+    if hasattr(config, "workerinput") and not config.option.xmlpath and config.option.durations is None:
+        config.pluginmanager.register(Brief())
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -63,7 +66,7 @@ class Hanging:
     def __init__(self, stderr: int) -> None:
         self._stderr, self._since = stderr, -self.AGAIN
 
-    def pytest_runtest_logstart(self) -> None:
+    def pytest_runtest_setup(self) -> None:
         if monotonic() - self._since >= self.AGAIN:
             self._since = monotonic()
             faulthandler.dump_traceback_later(self.PATIENCE, file=self._stderr)
@@ -71,6 +74,18 @@ class Hanging:
     def pytest_unconfigure(self) -> None:
         faulthandler.cancel_dump_traceback_later()
         os.close(self._stderr)
+
+
+class Brief:
+    """In a worker: of a test that passes, its call is all that is reported. Six messages to the one that prints are
+    more work than most of the tests."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+        for report in runtestprotocol(item, log=False, nextitem=nextitem):
+            if report.when == "call" or not report.passed:
+                item.ihook.pytest_runtest_logreport(report=report)
+        return True
 
 
 @pytest.hookimpl(wrapper=True)
