@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 from tests.clock import PACES
 
+# Where a test waits for processes on real time: they begin first, so that the others have work meanwhile.
+WAITING = ("tests/test_package.py", "tests/e2e/")
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("suite", _PATIENT, max_examples=30)
 settings.register_profile("soak", _PATIENT, max_examples=1000)
@@ -55,6 +57,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left:
         config.hook.pytest_deselected(items=list(left))
         items[:] = [item for item in items if item not in left]
+    items.sort(key=lambda item: not item.nodeid.startswith(WAITING))
 
 
 class Hanging:
