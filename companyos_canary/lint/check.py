@@ -61,14 +61,17 @@ def check(files: Sequence[File], scrape: timedelta = SCRAPE) -> LintReport:
     sound = {o: _is_sound(o) for o in objects}
     world = World(tuple(o for o in objects if sound[o]), scrape)
     found = list({_key(f): f for o in objects for f in _of_object(RuleCase(o, world), sound[o])}.values())
-    kept = list(found)
+    by_file: dict[str, list[Finding]] = {}
+    for one in found:
+        by_file.setdefault(one.file, []).append(one)
+    ignored, of_comments = set[Finding](), list[Finding]()
     for file in files:
         for written in file.comments:
-            gone = [f for f in found if f.file == file.name and written.ignores(f.rule, f.line)]
-            kept = [f for f in kept if f not in gone]
-            kept += _of_comment(file.name, written, gone)
-    ignored = sum(1 for f in found if f not in kept)
-    return LintReport(tuple(_sorted(kept, [file.name for file in files])), ignored, len(objects))
+            gone = [f for f in by_file.get(file.name, ()) if written.ignores(f.rule, f.line)]
+            ignored.update(gone)
+            of_comments += _of_comment(file.name, written, gone)
+    kept = [*(f for f in found if f not in ignored), *of_comments]
+    return LintReport(tuple(_sorted(kept, [file.name for file in files])), len(ignored), len(objects))
 
 
 def _of_comment(file: str, written: Comment, gone: Iterable[Finding]) -> Iterator[Finding]:

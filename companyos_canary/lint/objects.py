@@ -3,8 +3,7 @@
 import posixpath
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from functools import cached_property
-from itertools import takewhile
+from functools import cached_property, lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -153,12 +152,26 @@ class World(Struct, frozen=True, eq=False, dict=True):
         return kinds
 
     @cached_property
-    def _by_name(self) -> Mapping[tuple[str, str], list[Manifest]]:
-        """By kind and name: the files may hold thousands that name each other."""
-        names: dict[tuple[str, str], list[Manifest]] = {}
+    def _by_place(self) -> Mapping[tuple[Any, ...], list[Manifest]]:
+        """By kind, name, namespace, and file, or folder and how far it is above theirs: the files may hold thousands
+        that name each other, and thousands of one name."""
+        found: dict[tuple[Any, ...], list[Manifest]] = {}
         for one in self.objects:
-            names.setdefault((one.kind, one.name), []).append(one)
-        return names
+            file = one.document.file
+            places: list[tuple[Any, ...]] = [(file,), *((folder, up) for up, folder in enumerate(_folders(file)))]
+            for namespace in (one.namespace, None):
+                for place in places:
+                    found.setdefault((one.kind, one.name, namespace, *place), []).append(one)
+        return found
+
+    @cached_property
+    def _names(self) -> Mapping[tuple[Any, ...], dict[str, None]]:
+        """By kind, namespace and folder."""
+        found: dict[tuple[Any, ...], dict[str, None]] = {}
+        for one in self.objects:
+            for namespace in (one.namespace, None):
+                found.setdefault((one.kind, namespace, _folders(one.document.file)[0]), {})[one.name] = None
+        return found
 
     def of(self, *kinds: str) -> tuple[Manifest, ...]:
         return tuple(o for kind in kinds for o in self._by_kind.get(kind, ()))
@@ -166,38 +179,42 @@ class World(Struct, frozen=True, eq=False, dict=True):
     def find(self, kind: str, name: str, beside: Manifest) -> Manifest | None:
         """The object of a name that another one means: in its namespace, and nearest in the folders. A folder may hold
         several applications, whose objects have the same names; None if it cannot be known which is meant."""
-        found = [o for o in self._by_name.get((kind, name), ()) if together(o, beside)]
-        near = {o: _steps(o.document.file, beside.document.file) for o in found}
-        least = min(near.values(), default=_FAR)
-        nearest = [o for o, steps in near.items() if steps == least]
-        return nearest[0] if len(nearest) == 1 and least < _FAR else None
+        namespaces, file = namespaces_of(kind, beside), beside.document.file
+        folders = _folders(file)
+        for away in range(_FAR):
+            places: list[tuple[Any, ...]] = [(f, away - 1 - up) for up, f in enumerate(folders[:away])] or [(file,)]
+            keys = [(kind, name, namespace, *place) for place in places for namespace in namespaces]
+            if found := [one for key in keys for one in self._by_place.get(key, ())[:2]]:
+                return found[0] if len(found) == 1 else None
+        return None
 
-    def beside(self, kind: str, other: Manifest) -> list[Manifest]:
-        """The objects of a kind in the same file or folder as another one."""
-        found = (o for o in self.of(kind) if together(o, other))
-        return [o for o in found if _steps(o.document.file, other.document.file) <= 1]
+    def names_beside(self, kind: str, other: Manifest) -> list[str]:
+        """The names of a kind in the same folder as another object."""
+        folder = _folders(other.document.file)[0]
+        found = (self._names.get((kind, namespace, folder), ()) for namespace in namespaces_of(kind, other))
+        return list(dict.fromkeys(name for names in found for name in names))
 
     def template(self, name: str, cluster: bool, beside: Manifest) -> Manifest | None:
         return self.find("ClusterAnalysisTemplate" if cluster else "AnalysisTemplate", name, beside)
 
 
 _FAR = 5
+"""So far apart are two files that do not belong together: 0 for the same one, 1 in one folder, and one more for each
+folder up or down."""
 
 
-def _steps(one: str, other: str) -> int:
-    """How far two files are apart: 0 for the same one, 1 in one folder, then one for each folder up or down."""
-    if one == other:
-        return 0
-    first, second = (posixpath.dirname(posixpath.normpath(f)).split("/") for f in (one, other))
-    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
-    return 1 + len(first) + len(second) - 2 * shared
+@lru_cache(maxsize=1024)
+def _folders(file: str) -> tuple[tuple[str, ...], ...]:
+    """The folder of a file, and those above it that are not too far."""
+    parts = tuple(posixpath.dirname(posixpath.normpath(file)).split("/"))
+    return tuple(parts[: len(parts) - up] for up in range(min(_FAR - 1, len(parts) + 1)))
 
 
-def together(one: Manifest, other: Manifest) -> bool:
-    """Whether two objects may be in one namespace."""
-    if "ClusterAnalysisTemplate" in (one.kind, other.kind):
-        return True
-    return one.namespace == other.namespace or "" in (one.namespace, other.namespace)
+def namespaces_of(kind: str, beside: Manifest) -> tuple[str | None, ...]:
+    """Those in which an object of a kind may be that another one means; None is any."""
+    if "ClusterAnalysisTemplate" in (kind, beside.kind) or not beside.namespace:
+        return (None,)
+    return beside.namespace, ""
 
 
 class RuleCase(Struct, frozen=True, eq=False):

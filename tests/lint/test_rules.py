@@ -1,12 +1,18 @@
 """Every rule finds its bad sample and is silent about the good twin of it."""
 
+import posixpath
 import sys
 from collections.abc import Callable
+from functools import partial
+from itertools import takewhile
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from companyos_canary.lint.check import check, file_of
+from companyos_canary.lint.check import File, check, file_of
 from companyos_canary.lint.finding import Finding
+from companyos_canary.lint.objects import Manifest, World
 from companyos_canary.lint.rules import RULES
 from tests.lint import samples
 
@@ -112,3 +118,81 @@ def test_twice_as_many_services_are_twice_the_work() -> None:
     files = ["".join(SERVICE.replace("-N", f"-{n}") for n in range(services)) for services in (1, 40, 80)]
     one, some, more = (calls(lambda text=text: findings(text)) for text in files)
     assert more - some < 1.1 * (some - one)
+
+
+def one_file(services: int) -> list[File]:
+    return [file_of("all.yaml", (SERVICE * services).encode())]
+
+
+def namespaces(services: int) -> list[File]:
+    places = (SERVICE.replace("metadata: {", f"metadata: {{namespace: shop-{n}, ") for n in range(services))
+    return [file_of("all.yaml", "".join(places).encode())]
+
+
+def folders(services: int) -> list[File]:
+    return [file_of(f"apps/{n}/all.yaml", SERVICE.encode()) for n in range(services)]
+
+
+def one_folder(services: int) -> list[File]:
+    return [file_of(f"apps/{n}.yaml", SERVICE.encode()) for n in range(services)]
+
+
+def lost(services: int) -> list[File]:
+    """What each names is not there."""
+    text = SERVICE.replace("Service: web-N", "Service: nowhere").replace("templateName: errors-N", "templateName: none")
+    return [file_of(f"apps/{n}.yaml", text.encode()) for n in range(services)]
+
+
+def ignored(services: int) -> list[File]:
+    text = SERVICE.replace("replicas: 5", "replicas: 5  # canary-lint: ignore=two-owners-of-replicas mine")
+    return [file_of(f"apps/{n}/all.yaml", text.encode()) for n in range(services)]
+
+
+@pytest.mark.parametrize("laid_out", [one_file, namespaces, folders, one_folder, lost, ignored])
+def test_twice_as_many_services_of_one_name_are_twice_the_work(laid_out: Callable[[int], list[File]]) -> None:
+    few, some, more = (calls(partial(check, laid_out(services))) for services in (10, 40, 70))
+    assert more - some < 1.1 * (some - few)
+
+
+places = st.builds(
+    lambda kind, name, namespace, folders, file: (kind, name, namespace, "/".join([*folders, file])),
+    st.sampled_from(["Service", "AnalysisTemplate", "ClusterAnalysisTemplate"]),
+    st.sampled_from(["web", "api"]),
+    st.sampled_from(["", "shop", "bank"]),
+    st.lists(st.sampled_from(["a", "b", ".", ".."]), max_size=4),
+    st.sampled_from(["x.yaml", "y.yaml"]),
+)
+
+
+@given(st.lists(places, min_size=1, max_size=12))
+def test_the_object_that_is_meant_is_the_only_nearest_one_that_may_be_in_the_namespace(
+    given_places: list[tuple[str, str, str, str]],
+) -> None:
+    objects = []
+    for kind, name, namespace, file in given_places:
+        version = "v1" if kind == "Service" else "argoproj.io/v1alpha1"
+        text = f"{{apiVersion: {version}, kind: {kind}, metadata: {{name: {name}, namespace: '{namespace}'}}}}"
+        objects += file_of(file, text.encode()).objects
+    world, beside = World(tuple(objects)), objects[0]
+    for kind, name in {(o.kind, o.name) for o in objects}:
+        known = [o for o in objects if (o.kind, o.name) == (kind, name) and together(o, beside)]
+        far = {o: apart(o.document.file, beside.document.file) for o in known}
+        nearest = [o for o in known if far[o] == min(far.values()) < 5]
+        assert world.find(kind, name, beside) is (nearest[0] if len(nearest) == 1 else None)
+        close = [o for o in objects if apart(o.document.file, beside.document.file) <= 1 and together(o, beside)]
+        assert {*world.names_beside(kind, beside)} == {o.name for o in close if o.kind == kind}
+
+
+def together(one: Manifest, other: Manifest) -> bool:
+    if "ClusterAnalysisTemplate" in (one.kind, other.kind):
+        return True
+    return one.namespace == other.namespace or "" in (one.namespace, other.namespace)
+
+
+def apart(one: str, other: str) -> int:
+    """0 for one file, 1 for one folder, and one more for each folder up or down."""
+    if one == other:
+        return 0
+    first, second = (posixpath.dirname(posixpath.normpath(f)).split("/") for f in (one, other))
+    shared = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False))))
+    return 1 + len(first) + len(second) - 2 * shared

@@ -140,7 +140,7 @@ def missing_template(case: RuleCase) -> Iterator[Found]:
     """
     for path, ref in ((path, ref) for path, analysis in holders(case) for ref in _missing(case, analysis)):
         name, kind = ref.get("templateName") or "", _kind(ref)
-        known = [o.name for o in case.world.beside(kind, case.object)]
+        known = case.world.names_beside(kind, case.object)
         if known:
             yield Found((*path, "templates"), f"the {kind} `{name}` is not in these files", near(name, known))
 

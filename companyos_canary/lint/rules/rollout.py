@@ -9,7 +9,7 @@ from companyos_canary.argo.canary_faults import Fault
 from companyos_canary.argo.replicas import rounded
 from companyos_canary.argo.validation import own_faults, service_faults
 from companyos_canary.lint.finding import Found, Path, below, mappings, rule
-from companyos_canary.lint.objects import Manifest, RuleCase, World, named_services, together
+from companyos_canary.lint.objects import Manifest, RuleCase, World, named_services, namespaces_of
 from companyos_canary.lint.rules import shape
 
 _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
@@ -146,9 +146,9 @@ def two_owners_of_replicas(case: RuleCase) -> Iterator[Found]:
     """
     if case.object.spec.get("replicas") is None:
         return
-    for scaler in _scalers(case.world).get(case.object.name, ()):
-        if together(scaler, case.object):
-            text = f"the HorizontalPodAutoscaler `{scaler.name}` sets the replicas, too"
+    for namespace in namespaces_of("HorizontalPodAutoscaler", case.object):
+        for scaler in _scalers(case.world).get((case.object.name, namespace), ()):
+            text = f"the HorizontalPodAutoscaler `{scaler}` sets the replicas, too"
             yield Found(("spec", "replicas"), text, "leave `replicas` out of the Rollout")
 
 
@@ -169,12 +169,14 @@ def scaled_by_memory(case: RuleCase) -> Iterator[Found]:
 
 
 @lru_cache(maxsize=1)
-def _scalers(world: World) -> Mapping[str, list[Manifest]]:
-    """The autoscalers of a Rollout, by its name."""
-    found: dict[str, list[Manifest]] = {}
+def _scalers(world: World) -> Mapping[tuple[str, str | None], dict[str, None]]:
+    """The names of the autoscalers of a Rollout, by its name and the namespace, None for any."""
+    found: dict[tuple[str, str | None], dict[str, None]] = {}
     for scaler in world.of("HorizontalPodAutoscaler"):
         if below(scaler.spec, "scaleTargetRef", "kind") == "Rollout":
-            found.setdefault(str(below(scaler.spec, "scaleTargetRef", "name") or ""), []).append(scaler)
+            target = str(below(scaler.spec, "scaleTargetRef", "name") or "")
+            for namespace in (scaler.namespace, None):
+                found.setdefault((target, namespace), {})[scaler.name] = None
     return found
 
 

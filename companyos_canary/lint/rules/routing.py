@@ -22,7 +22,7 @@ def missing_service(case: RuleCase) -> Iterator[Found]:
     for path, name in named_services(case.object):
         if case.world.find("Service", name, case.object) is not None:
             continue
-        known = [o.name for o in case.world.beside("Service", case.object)]
+        known = case.world.names_beside("Service", case.object)
         if known and name not in known:
             yield Found(path, f"the Service `{name}` is not in these files", near(name, known))
 
