@@ -255,12 +255,14 @@ def pods_for(replicas: int, weight: int, most: int) -> int:
 
 class Routed(Struct, frozen=True):
     """What a canary behind a router has now: the pods of both versions, and the weights in force. `frees_traffic` is
-    false for controllers before 1.10: where the canary's pods stay for a while, their weight does, too."""
+    false for controllers before 1.10: where the canary's pods stay for a while, their weight does, too. So is
+    `caps_least`: then minPodsPerReplicaSet may be more than the replicas."""
 
     canary: Pods | None
     stable: Pods | None
     weights: RoutedWeights | None
     frees_traffic: bool = True
+    caps_least: bool = True
 
 
 def desired_weight(rollout: Rollout, now: Routed) -> int:
@@ -291,7 +293,8 @@ def sizes(rollout: Rollout, now: Routed) -> PodTarget:
         weight = int(scale["weight"])
     else:
         weight = desired_weight(rollout, now)
-    least = int(given) if given is not None else _at_least(rollout, pods_for(replicas, weight, most))
+    cap = replicas if now.caps_least else None
+    least = int(given) if given is not None else _at_least(rollout, pods_for(replicas, weight, most), cap)
     if not is_dynamic(rollout):
         return PodTarget(least, replicas)
     kept = pods_for(replicas, most - weight, most)
@@ -299,7 +302,7 @@ def sizes(rollout: Rollout, now: Routed) -> PodTarget:
         kept = max(kept, pods_for(replicas, _weight(now.weights, "stable"), most))
         if rollout.aborted:
             least = max(least, pods_for(replicas, _weight(now.weights, "canary"), most))
-    return PodTarget(_at_least(rollout, least), _at_least(rollout, kept))
+    return PodTarget(_at_least(rollout, least, cap), _at_least(rollout, kept, cap))
 
 
 def weight_on_the_way_back(rollout: Rollout, now: Routed) -> int:
@@ -318,10 +321,12 @@ def weight_on_the_way_back(rollout: Rollout, now: Routed) -> int:
     return has if carried < most - wanted else min(wanted, has)
 
 
-def _at_least(rollout: Rollout, count: int) -> int:
-    """Not fewer than minPodsPerReplicaSet, where there are any."""
+def _at_least(rollout: Rollout, count: int, cap: int | None) -> int:
+    """Not fewer than minPodsPerReplicaSet, where there are any, or than the `cap` for it."""
     least = strategy(rollout).get("minPodsPerReplicaSet")
-    return max(count, min(int(least), rollout.replicas)) if count and least is not None else count
+    if not count or least is None:
+        return count
+    return max(count, int(least) if cap is None else min(int(least), cap))
 
 
 def _weight(weights: RoutedWeights, side: str) -> int:

@@ -27,7 +27,8 @@ class Release(Struct, frozen=True):
     dynamicStableScale and a delay of its own the traffic leaves before the canary's pods do; until then neither moved
     (#4900). `notices_stuck_jobs`: a Job whose image cannot be pulled is Inconclusive, not Failed in the end
     (#4692). `notes_replicas`: an aborted version that waits for its end notes a change of spec.replicas; where it does
-    not, the controller takes every pass until then for one that only scales, and moves no traffic."""
+    not, the controller takes every pass until then for one that only scales, and moves no traffic. `caps_least`:
+    minPodsPerReplicaSet counts only up to the replicas."""
 
     name: str
     ends_passes: bool
@@ -41,6 +42,7 @@ class Release(Struct, frozen=True):
     frees_traffic: bool
     notices_stuck_jobs: bool
     notes_replicas: bool
+    caps_least: bool
 
 
 V1_9 = Release(
@@ -56,6 +58,7 @@ V1_9 = Release(
     frees_traffic=False,
     notices_stuck_jobs=False,
     notes_replicas=False,
+    caps_least=False,
 )
 HEAD = Release(
     "head",
@@ -70,6 +73,7 @@ HEAD = Release(
     frees_traffic=True,
     notices_stuck_jobs=True,
     notes_replicas=True,
+    caps_least=True,
 )
 V1_10 = replace(HEAD, name="1.10")
 """Its release candidate and the recordings of the master branch differ in nothing that the sandbox plays. Routes of

@@ -3,6 +3,7 @@
 import pytest
 
 from companyos_canary.promql import Matcher
+from companyos_canary.sandbox.behaviour import HEAD, V1_9, Release
 from companyos_canary.sandbox.kinds import INGRESS, SERVICE
 from companyos_canary.sandbox.traffic import Traffic
 from companyos_canary.sandbox.tsdb import Tsdb
@@ -13,9 +14,12 @@ BACKEND = {"service": {"name": "stable", "port": {"number": 80}}}
 RULES = [{"host": "a.test", "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": BACKEND}]}}]
 
 
-def routed(routing: Json | None = None, steps: list[Json] | None = None, **canary: object) -> Stage:
+def routed(
+    routing: Json | None = None, steps: list[Json] | None = None, release: Release = V1_9, **canary: object
+) -> Stage:
     settings = {"trafficRouting": routing or {"nginx": {"stableIngress": "web"}}, **canary}
-    stage = Stage(steps or STEPS, canary={"stableService": "stable", "canaryService": "canary", **settings})
+    services = {"stableService": "stable", "canaryService": "canary"}
+    stage = Stage(steps or STEPS, release=release, canary={**services, **settings})
     for service in ("stable", "canary"):
         stage.create(SERVICE, service, {"spec": {"selector": dict(LABELS), "ports": [{"port": 80}]}})
     stage.create(INGRESS, "web", {"spec": {"rules": RULES}})
@@ -96,6 +100,16 @@ def test_a_stable_version_may_shrink_with_its_traffic() -> None:
     stage.abort()
     stage.run(30)
     assert (weight(stage), stage.sizes()) == (0, [5, 0])
+
+
+@pytest.mark.parametrize(("release", "size", "pods"), [(V1_9, 2, 2), (V1_9, 3, 3), (HEAD, 2, 2), (HEAD, 3, 2)])
+def test_a_version_with_pods_has_at_least_so_many(release: Release, size: int, pods: int) -> None:
+    """Since 1.10 not more than the replicas."""
+    stage = routed(steps=[{"setWeight": 1}, {"pause": {}}], release=release, minPodsPerReplicaSet=size)
+    stage.edit(lambda r: r["spec"].update(replicas=2))
+    stage.set_image("v2")
+    stage.run(5)
+    assert stage.sizes()[1] == pods
 
 
 def test_an_enough_of_pods_is_enough_for_a_weight() -> None:

@@ -121,7 +121,9 @@ def sizes(state: Pass, weights: RoutedWeights | None) -> PodTarget:
     stable = _separate_stable(state)
     if state.is_routed:
         kept = pods_of(stable) if stable else None
-        return routed_sizes(state.view, Routed(pods_of(state.newest), kept, weights, state.release.frees_traffic))
+        release = state.release
+        now = Routed(pods_of(state.newest), kept, weights, release.frees_traffic, release.caps_least)
+        return routed_sizes(state.view, now)
     return advance(
         state.view.replicas,
         weight_in_force(state.view),
