@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from companyos_canary.argo.validation import MANAGED_BY
 from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.sandbox.controller.template import EPHEMERAL, same_template, template_hash
 from companyos_canary.sandbox.kinds import DEPLOYMENT, REPLICASET, ROLLOUT, SERVICE
@@ -128,3 +129,31 @@ def test_a_rollout_waits_for_the_deployment_it_refers_to() -> None:
     assert stage.phase == "Healthy"
     assert stage.object["spec"].get("template") is None
     assert stage.object["status"]["workloadObservedGeneration"] == "1"
+
+
+def service(stage: Stage, name: str) -> tuple[bool, bool]:
+    """Whether its selector has a hash, and whether a Rollout manages it."""
+    found = stage.store.read(SERVICE, NS, name)
+    return HASH_LABEL in found["spec"]["selector"], MANAGED_BY in (found["metadata"].get("annotations") or {})
+
+
+def test_a_service_to_which_no_rollout_refers_any_more_selects_all_versions_again() -> None:
+    stage = Stage(STEPS, canary={"stableService": "stable", "canaryService": "canary"})
+    for name in ("stable", "canary"):
+        stage.create(SERVICE, name, {"spec": {"selector": dict(LABELS), "ports": [{"port": 80}]}})
+    stage.run()
+    assert [service(stage, name) for name in ("stable", "canary")] == [(True, True)] * 2
+    stage.edit(lambda r: r["spec"].update(strategy={"blueGreen": {"activeService": "stable"}}))
+    stage.run()
+    assert [service(stage, name) for name in ("stable", "canary")] == [(True, True), (False, False)]
+    stage.store.delete(ROLLOUT, NS, NAME)
+    stage.run()
+    assert service(stage, "stable") == (False, False)
+
+
+def test_a_hash_that_a_person_gave_a_service_stays() -> None:
+    stage = Stage(STEPS)
+    selector = {**LABELS, HASH_LABEL: "74d7f4f969"}
+    stage.create(SERVICE, "own", {"spec": {"selector": selector, "ports": [{"port": 80}]}})
+    stage.run()
+    assert service(stage, "own") == (True, False)

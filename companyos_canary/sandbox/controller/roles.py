@@ -15,8 +15,9 @@ from companyos_canary.sandbox.controller.template import (
     with_metadata,
     without_metadata,
 )
-from companyos_canary.sandbox.kinds import POD, REPLICASET, SERVICE
+from companyos_canary.sandbox.kinds import POD, REPLICASET, ROLLOUT, SERVICE
 from companyos_canary.sandbox.objects import Object, copied, is_owned
+from companyos_canary.sandbox.store import Store
 
 
 def role_metadata(state: Pass, *, stable: bool) -> Metadata:
@@ -118,12 +119,27 @@ def switch(state: Pass, service: Object, wanted: str) -> None:
     state.tell("Normal", "SwitchService", f"Switched selector for service '{name}' from '{before}' to '{wanted}'")
 
 
-def release_services(state: Pass) -> None:
-    """Takes the hash out of the selectors of a deleted Rollout's services."""
-    for service in state.store.items(SERVICE, state.view.namespace):
-        if (service["metadata"].get("annotations") or {}).get(MANAGED_BY) != state.view.name:
-            continue
-        new = copied(service)
-        del new["metadata"]["annotations"][MANAGED_BY]
-        (new["spec"].get("selector") or {}).pop(HASH_LABEL, None)
-        state.write(SERVICE, new)
+def services_of(rollout: Object) -> set[str]:
+    """The names of the Services to which a Rollout refers."""
+    found = rollout["spec"].get("strategy") or {}
+    canary, blue_green = found.get("canary") or {}, found.get("blueGreen") or {}
+    pair = canary.get("pingPong") or {}
+    named = {blue_green.get("activeService"), blue_green.get("previewService"), pair.get("pingService")}
+    named |= {canary.get("canaryService"), canary.get("stableService"), pair.get("pongService")}
+    return {name for name in named if name}
+
+
+def free_service(store: Store, namespace: str, name: str) -> None:
+    """Takes the hash out of the selector of a Service to which its Rollout no longer refers (upstream
+    service/service.go). What no Rollout manages stays as it is."""
+    service = store.get(SERVICE, namespace, name)
+    manager = ((service or {}).get("metadata", {}).get("annotations") or {}).get(MANAGED_BY)
+    if service is None or manager is None or HASH_LABEL not in (service["spec"].get("selector") or {}):
+        return
+    rollout = store.get(ROLLOUT, namespace, manager)
+    if rollout is not None and name in services_of(rollout):
+        return
+    new = copied(service)
+    del new["metadata"]["annotations"][MANAGED_BY]
+    del new["spec"]["selector"][HASH_LABEL]
+    store.update(SERVICE, new, expect=new["metadata"]["resourceVersion"])

@@ -23,7 +23,7 @@ from companyos_canary.sandbox.controller.replicasets import (
     scale_workload,
     sync_revision,
 )
-from companyos_canary.sandbox.controller.roles import reconcile_services, release_services, sync_metadata
+from companyos_canary.sandbox.controller.roles import free_service, reconcile_services, services_of, sync_metadata
 from companyos_canary.sandbox.controller.routers import not_emulated
 from companyos_canary.sandbox.controller.routers.router import RouterError
 from companyos_canary.sandbox.controller.routing import reconcile_routing
@@ -88,8 +88,19 @@ class RolloutController:
                 self._queue(rollout, now)
         for change in changes:
             self._seen = change.version
+            self._free_services(change)
             for rollout in self._touched(change):
                 self._queue(rollout, now)
+
+    def _free_services(self, change: Change) -> None:
+        """Looks after the Services that a change is about, or to which the Rollout referred before it."""
+        obj, names = change.object, set[str]()
+        if change.kind is SERVICE:
+            names = {obj["metadata"]["name"]}
+        elif change.kind is ROLLOUT and change.before is not None:
+            names = services_of(change.before) - (set() if change.type == "DELETED" else services_of(obj))
+        for name in sorted(names):
+            free_service(self._store, obj["metadata"].get("namespace", ""), name)
 
     def _queue(self, rollout: Object, now: datetime) -> None:
         """A failing Rollout keeps its time: events do not shorten the back-off."""
@@ -131,7 +142,6 @@ class RolloutController:
         self._validity.forget(uid)
         where = f"{meta['name']}/{meta.get('namespace', '')}"
         self._emit(rollout, "Normal", "RolloutDeleted", f"Rollout {where} is deleted.")
-        release_services(self._state(rollout, self._store.now()))
 
     def _begin(self, uid: str, now: datetime) -> None:
         """Reads the Rollout; the pass over it follows as soon as the one before has ended."""
@@ -199,9 +209,8 @@ def _references(rollout: Object) -> set[str]:
     """Names of Services, workloads and Ingresses that a Rollout refers to."""
     spec = rollout["spec"]
     strategy = spec.get("strategy") or {}
-    canary, blue_green = strategy.get("canary") or {}, strategy.get("blueGreen") or {}
-    names = {canary.get("stableService"), canary.get("canaryService"), (spec.get("workloadRef") or {}).get("name")}
-    names |= {blue_green.get("activeService"), blue_green.get("previewService")}
+    canary = strategy.get("canary") or {}
+    names = {*services_of(rollout), (spec.get("workloadRef") or {}).get("name")}
     routing = canary.get("trafficRouting") or {}
     for router, one, several in (("nginx", "stableIngress", "stableIngresses"), ("alb", "ingress", "ingresses")):
         settings = routing.get(router) or {}
