@@ -502,7 +502,7 @@ def _named(items: list[Json] | None, name: str) -> Json | None:
 
 def _put(status: Json, key: str, new: Json) -> None:
     items = status.setdefault(key, [])
-    kept = {k: v for k, v in new.items() if v not in ("", None)} | {"name": new["name"]}
+    kept = {k: v for k, v in new.items() if v not in ("", None) or k in ("name", "phase", "analysisRun")}
     at = next((i for i, item in enumerate(items) if item["name"] == new["name"]), None)
     if at is None:
         items.append(kept)

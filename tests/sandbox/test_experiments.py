@@ -52,6 +52,14 @@ def test_no_service_of_a_version_selects_the_pods_of_an_experiment() -> None:
     assert len(hashes) == len(set(hashes)) == 2 + len(TEMPLATES)
 
 
+def test_a_run_that_has_not_begun_has_an_entry_without_a_name() -> None:
+    stage = stage_of([{"experiment": {"templates": TEMPLATES, "analyses": ANALYSES}}])
+    stage.set_image("v2")
+    stage.act()
+    (experiment,) = stage.store.items(EXPERIMENT, NS)
+    assert experiment["status"]["analysisRuns"] == [{"name": "judge", "phase": "", "analysisRun": ""}]
+
+
 def test_a_template_with_a_weight_gets_a_service_and_traffic() -> None:
     stage = Stage(
         [{"experiment": {"templates": [{**TEMPLATES[1], "weight": 10}]}}, {"setWeight": 20}],
