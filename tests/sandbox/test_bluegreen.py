@@ -96,6 +96,21 @@ def test_a_few_pods_wait_and_the_rest_come_before_the_switch() -> None:
     assert (stage.phase, selected(stage), stage.sizes()) == ("Healthy", [2, 2], [5, 5])
 
 
+def test_a_version_after_one_that_had_all_its_pods_waits_for_an_analysis_that_never_comes() -> None:
+    analysis = {"templates": [{"templateName": "errors"}]}
+    stage = blue_green(previewReplicaCount=1, prePromotionAnalysis=analysis, postPromotionAnalysis=analysis)
+    stage.answers["errors"] = 1.0
+    stage.set_image("v2")
+    while "2-post" not in stage.runs():
+        stage.run(1)
+    stage.abort()
+    stage.run(5)
+    stage.set_image("v3")
+    stage.run(30)
+    assert (stage.phase, stage.sizes()[2]) == ("Progressing - active service cutover pending", 5)
+    assert not [name for name in stage.runs() if name.startswith("3-")]
+
+
 def test_all_requests_go_to_the_active_version() -> None:
     stage, tsdb = blue_green(autoPromotionEnabled=False), Tsdb()
     stage.set_image("v2")

@@ -51,10 +51,12 @@ def is_changed(state: Pass) -> bool:
 
 def write_reset(state: Pass) -> None:
     """A new template or new steps: everything starts again. Going back to the stable version, or
-    to one within the rollback window that still has pods, skips all steps."""
+    to one within the rollback window that still has pods, skips all steps. That the version before has passed the
+    checkpoint of previewReplicaCount is not forgotten: the new one gets all its pods at once, and no analysis before
+    its promotion, which it therefore waits for."""
     state.pauses.cleared = state.pauses.unabort = True
     state.step_run = state.background_run = None
-    state.promotion_runs, state.passed_checkpoint, state.plugins = {}, False, []
+    state.promotion_runs, state.plugins = {}, []
     status = _base(state)
     count = len(state.view.steps)
     status.pop("promoteFull", None)
