@@ -112,6 +112,25 @@ def test_a_version_with_pods_has_at_least_so_many(release: Release, size: int, p
     assert stage.sizes()[1] == pods
 
 
+@pytest.mark.parametrize(("release", "runs"), [(V1_9, ["2"]), (HEAD, ["2", "2.1"])])
+def test_a_retry_while_the_pods_wait_for_their_end(release: Release, runs: list[str]) -> None:
+    """In 1.9 the run that has failed counts again, and aborts again."""
+    analysis = {"templates": [{"templateName": "errors"}]}
+    stage = routed(steps=[{"setWeight": 20}, {"pause": {}}], release=release, analysis=analysis)
+    stage.template("errors", count=None)
+    stage.answers["errors"] = 0.1
+    stage.run(5)
+    stage.set_image("v2")
+    stage.run(5)
+    assert stage.phase.startswith("Degraded - RolloutAborted")
+    assert stage.sizes() == [5, 1]
+    stage.answers["errors"] = 1.0
+    stage.retry()
+    stage.run(5)
+    assert sorted(stage.runs()) == runs
+    assert stage.rollout.aborted is (release is V1_9)
+
+
 def test_an_enough_of_pods_is_enough_for_a_weight() -> None:
     threshold = {"type": "Percentage", "value": 50}
     stage = routed(steps=[{"setWeight": 100}, {"pause": {}}], replicaProgressThreshold=threshold)

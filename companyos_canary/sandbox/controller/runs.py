@@ -5,6 +5,7 @@ from typing import Any
 
 from companyos_canary.analysis.spec import run_spec
 from companyos_canary.model.image import HASH_LABEL, REVISION
+from companyos_canary.sandbox.controller.delays import has_deadline
 from companyos_canary.sandbox.controller.passes import (
     BLUE_GREEN,
     INCONCLUSIVE,
@@ -39,8 +40,10 @@ def find_current(state: Pass) -> None:
 
 def reconcile_runs(state: Pass) -> None:
     """Creates, ends and reads runs; a failed one aborts, an inconclusive one pauses. What is not
-    current is ended. Raises TemplateError if a run cannot be made."""
-    if state.aborted or state.view.promote_full or not state.view.stable_hash:
+    current is ended. Raises TemplateError if a run cannot be made. Until 1.9 a version with a deadline is not judged:
+    the run that has aborted it is current again once the deadline is gone, and a retry ends as it began."""
+    waits = state.release.keeps_runs and has_deadline(state.newest)
+    if state.aborted or state.view.promote_full or not state.view.stable_hash or state.in_window or waits:
         if state.release.keeps_runs:  # they are ended, and the status continues naming them
             for run in state.runs:
                 terminate(state, ANALYSISRUN, run)
