@@ -4,6 +4,7 @@ import copy
 import copyreg
 import shutil
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -12,7 +13,9 @@ from typing import Any
 
 from companyos_canary.promql import Vector
 from companyos_canary.sandbox.kinds import KINDS
-from companyos_canary.sandbox.tsdb import Row, _Entry
+from companyos_canary.sandbox.store import Store
+from companyos_canary.sandbox.traffic import Exporter, _Process
+from companyos_canary.sandbox.tsdb import Identity, Row, Tsdb, _Entry
 from tests.world import World
 
 _EMPTY = 100  # the resourceVersion of a store that nothing was written to
@@ -49,7 +52,7 @@ def copied(world: World, folder: Path | None = None) -> World:
 def _copy(world: World, folder: Path) -> World:
     log = world.store.changes(_EMPTY)
     objects = (o for change in log for o in (change.object, change.before) if o is not None)
-    shared = (*KINDS, *log, *objects, *world.tsdb._entries, *world.requests, world.scenario)
+    shared = (*KINDS, *log, *objects, *world.requests, world.scenario)
     memo: dict[int, Any] = {id(value): value for value in shared}
     memo[id(world.folder)] = folder
     return copy.deepcopy(world, memo)
@@ -61,14 +64,38 @@ def _random(state: tuple[Any, ...]) -> Random:
     return made
 
 
-def _series(entry: _Entry) -> _Entry:
-    return _Entry(entry.labels, entry.times[:], entry.values[:], entry.stale[:])
+def _shallow(of: Any, **other: Any) -> Any:
+    """A copy of its fields, and of nothing that is in them; or `other` ones."""
+    made = of.__new__(type(of))
+    vars(made).update({name: other[name] if name in other else copy.copy(value) for name, value in vars(of).items()})
+    return made
 
 
-# Each pod has nineteen rows and entries; answers are kept as vectors.
-for fixed in (Row, Vector):
+def _stored(store: Store, now: Callable[[], datetime]) -> Any:
+    return _shallow(store, now=now, _owned={owner: keys.copy() for owner, keys in store._owned.items()}, _listed={})
+
+
+def _sampled(tsdb: Tsdb) -> Any:
+    entries = {
+        key: _Entry(entry.labels, entry.times[:], entry.values[:], entry.stale[:])
+        for key, entry in tsdb._entries.items()
+    }
+    named = {name: {key: entries[key] for key in found} for name, found in tsdb._named.items()}
+    return _shallow(tsdb, _entries=entries, _named=named, _selected={})
+
+
+def _scraped(rows: dict[Identity, Row], *others: Any) -> _Process:
+    exporter, pod, since, labelled = others
+    return _Process(exporter, pod, since, rows, labelled)
+
+
+# What a World has most of: objects and their keys, samples and their labels. These never change.
+for fixed in (Row, Vector, frozenset):
     copyreg.pickle(fixed, lambda _: "it never changes")  # `copy` takes the value itself where it gets a text
-copyreg.pickle(_Entry, lambda entry: (partial(_series, entry), ()))
+copyreg.pickle(Store, lambda store: (partial(_stored, store), (store.now,)))
+copyreg.pickle(Tsdb, lambda tsdb: (partial(_sampled, tsdb), ()))
+copyreg.pickle(_Process, lambda p: (partial(_scraped, p.rows), (p.exporter, p.pod, p.since, p.labelled)))
+copyreg.pickle(Exporter, lambda exporter: (partial(_shallow, exporter), ()))
 # Nobody waits or holds a lock between two commands. The state of a Random has 625 numbers.
 copyreg.pickle(Condition, lambda _: (Condition, (RLock(),)))
 copyreg.pickle(Event, lambda _: (Event, ()))
