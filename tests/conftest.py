@@ -105,7 +105,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Thousands of tests and their modules stay until the end: the collector need not look at them again and again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(100_000, 20, 50)
 
 
 def _soaks(config: pytest.Config) -> bool:
