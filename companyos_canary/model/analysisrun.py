@@ -139,7 +139,7 @@ class Metric(Struct, frozen=True):
 
         def text(key: str, of: Mapping[str, Any] = raw) -> str:
             written = str(of[key]) if of.get(key) is not None else ""
-            return re.sub(ARGUMENT, lambda m: str(arguments.get(m[1], m[0])), written)
+            return re.sub(ARGUMENT, lambda m: str(arguments.get(m[1], m[0])), written) if "{" in written else written
 
         providers = raw.get("provider") or {}
         prometheus = providers.get("prometheus") or {}
