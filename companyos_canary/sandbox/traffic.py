@@ -102,8 +102,8 @@ class Exporter:
 
     def values(self) -> list[float]:
         """In the order of `series`."""
-        whole = [math.floor(count) for count in self._buckets]
-        requests, decisions = (map(math.floor, c.values()) for c in (self._requests, self._decisions))
+        whole = list(map(math.floor, self._buckets))
+        requests, decisions = map(math.floor, self._requests.values()), map(math.floor, self._decisions.values())
         return [*requests, *whole, self._seconds, whole[-1], *decisions]
 
 

@@ -21,8 +21,10 @@ class Course(Struct, frozen=True):
 
     def at(self, seconds: float, weight: float) -> float:
         here = seconds if self.axis == "seconds" else weight
-        reached = (value for start, value in reversed(self.points) if here >= start)
-        return next(reached, self.points[0][1])
+        for start, value in reversed(self.points):
+            if here >= start:
+                return value
+        return self.points[0][1]
 
 
 _FEW_ERRORS = Course(((0.0, 0.01),))
@@ -57,8 +59,8 @@ class Behaviour(Struct, frozen=True):
 
     def at(self, seconds: float, weight: float) -> Rates:
         """The rates of a pod that is ready for so long, while its version has `weight` percent."""
-        errors, latency, opa = (c.at(seconds, weight) for c in (self.errors, self.latency, self.opa))
-        return Rates(errors, latency, opa, self.clumps)
+        asked = seconds, weight
+        return Rates(self.errors.at(*asked), self.latency.at(*asked), self.opa.at(*asked), self.clumps)
 
 
 HEALTHY = Behaviour()
