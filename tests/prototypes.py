@@ -77,7 +77,7 @@ def _stored(store: Store, now: Callable[[], datetime]) -> Any:
 
 def _sampled(tsdb: Tsdb) -> Any:
     entries = {
-        key: _Entry(entry.labels, entry.times[:], entry.values[:], entry.stale[:])
+        key: _Entry(entry.labels, entry.place, entry.times[:], entry.values[:], entry.stale[:], entry.last)
         for key, entry in tsdb._entries.items()
     }
     named = {name: {key: entries[key] for key in found} for name, found in tsdb._named.items()}

@@ -118,7 +118,11 @@ def key(labels: Labels) -> Key:
 
 
 def without_name(labels: Labels) -> Labels:
-    return {name: value for name, value in labels.items() if name != NAME} if NAME in labels else labels
+    if NAME not in labels:
+        return labels
+    kept = dict(labels)
+    del kept[NAME]
+    return kept
 
 
 def labels_text(labels: Labels) -> str:

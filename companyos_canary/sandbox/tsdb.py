@@ -31,15 +31,19 @@ class Target(Struct, frozen=True):
 
 
 class _Entry(Struct):
-    """One series. Times and values are packed (16 bytes a sample); staleness markers, which are
-    few, are the times in `stale`."""
+    """One series; `place` is that among others. Times and values are packed (16 bytes a sample); staleness markers,
+    which are few, are the times in `stale`."""
 
     labels: dict[str, str]
+    place: list[tuple[str, str]]
     times: "array[float]" = field(default_factory=lambda: array("d"))
     values: "array[float]" = field(default_factory=lambda: array("d"))
     stale: list[float] = field(default_factory=list)
+    last: float = float("-inf")
 
     def between(self, start: float, end: float) -> list[tuple[float, float]]:
+        if self.last < start:
+            return []
         first, last = bisect_left(self.times, start), bisect_right(self.times, end)
         found = list(zip(self.times[first:last], self.values[first:last], strict=True))
         for at in self.stale[bisect_left(self.stale, start) : bisect_right(self.stale, end)]:
@@ -65,8 +69,8 @@ class Row(Struct, frozen=True):
 class Tsdb:
     """Series by their labels. Times are Unix seconds, kept to the millisecond as Prometheus does;
     samples older than `retention` seconds are forgotten. Every method may be called from any
-    thread; what is done in one `transaction` others see as a whole or not at all. `version` grows with
-    each sample."""
+    thread; what is done in one `transaction` others see as a whole or not at all. `version` grows
+    whenever samples come."""
 
     def __init__(self, retention: float = 7200.0) -> None:
         self._retention = retention
@@ -96,21 +100,22 @@ class Tsdb:
         """As `append`, for a sample of each row: most of what a sandbox writes comes this way."""
         at = round(at, 3)
         with self._lock:
+            self.version += 1
+            known = self._entries
             for row, value in zip(rows, values, strict=True):
-                entry = self._entries.get(row.identity) or self._begun(row)
-                times = entry.times
-                if times and at <= times[-1]:
+                entry = known.get(row.identity) or self._begun(row)
+                if at <= entry.last:
                     continue
-                times.append(at)
+                entry.last = at
+                entry.times.append(at)
                 entry.values.append(value)
-                self.version += 1
                 if value is STALE:
                     entry.stale.append(at)
             if at >= self._swept + _SWEEP:
                 self._sweep(at)
 
     def _begun(self, row: Row) -> _Entry:
-        entry = self._entries[row.identity] = _Entry(row.labels)
+        entry = self._entries[row.identity] = _Entry(row.labels, by_labels(row))
         self._named.setdefault(row.labels.get(NAME, ""), {})[row.identity] = entry
         self._selected.clear()
         return entry
@@ -133,16 +138,16 @@ class Tsdb:
         if found is None:
             if len(self._selected) >= _SELECTORS:
                 self._selected.clear()
-            found = self._selected[asked] = sorted(self._search(matchers), key=by_labels)
+            found = self._selected[asked] = sorted(self._search(matchers), key=lambda e: e.place)
         return found
 
     def _search(self, matchers: Sequence[Matcher]) -> Iterable[_Entry]:
-        found, left = self._entries, list(matchers)
-        named = next((m for m in matchers if m.name == NAME and m.op == "="), None)
-        if named is not None:
-            found = self._named.get(named.value, {})
-            left.remove(named)
-        return (e for e in found.values() if all(m.accepts(e.labels) for m in left))
+        """What is equal to a text that is not empty is found in the keys."""
+        same = {(m.name, m.value) for m in matchers if m.op == "=" and m.value}
+        others = [m for m in matchers if m.op != "=" or not m.value]
+        name = next((value for label, value in same if label == NAME), None)
+        found = self._entries if name is None else self._named.get(name, {})
+        return (e for key, e in found.items() if same <= key and all(m.accepts(e.labels) for m in others))
 
     def _sweep(self, now: float) -> None:
         self._swept = now
