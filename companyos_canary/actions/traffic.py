@@ -23,7 +23,8 @@ _HOUR, _CELL = timedelta(hours=1), timedelta(minutes=5)
 class Traffic(Struct, frozen=True):
     """Requests a second over five minutes; over an hour the shares of 1 that failed and of decisions that were not
     made, and those that were faster than each of `bounds` (seconds, as text; none without a histogram). Errors came
-    `burst` at a time; None where there were too few to tell."""
+    `burst` at a time; None where there were too few to tell. A pod is scraped every `scrape` seconds;
+    None if that is not known."""
 
     rate: float
     errors: float
@@ -31,6 +32,7 @@ class Traffic(Struct, frozen=True):
     bounds: tuple[str, ...] = ()
     faster: tuple[float, ...] = ()
     burst: float | None = None
+    scrape: float | None = None
 
 
 def traffic(prometheus: Prometheus, rollout: str, scope: str) -> Traffic:
@@ -57,7 +59,10 @@ def traffic(prometheus: Prometheus, rollout: str, scope: str) -> Traffic:
     )
     bounds, faster = _latencies(prometheus, scope)
     burst = clumps(_cells(prometheus, scope, now[0].at)) if failed else None
-    return Traffic(rate, failed or 0.0, 0.0 if decided is None else max(0.0, 1 - decided), bounds, faster, burst)
+    undecided = 0.0 if decided is None else max(0.0, 1 - decided)
+    scrapes = {window: one(f"max(count_over_time({REQUESTS}{{{scope}}}[{window}s]))") for window in (60, 600)}
+    scrape = next((round(window / count, 1) for window, count in scrapes.items() if count and count > 1), None)
+    return Traffic(rate, failed or 0.0, undecided, bounds, faster, burst, scrape)
 
 
 def _cells(prometheus: Prometheus, scope: str, end: datetime) -> Sequence[tuple[float, float]]:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from companyos_canary.cluster.kinds import ANALYSISTEMPLATE, ROLLOUT
 from companyos_canary.commands import base
+from companyos_canary.commands.options import a_duration
 from companyos_canary.errors import CanaryError, ExitCode, NotFound, UsageError, exits, printable
 from companyos_canary.model.outcome import Chance, PlannedStep, PlanRow, Warned
 from companyos_canary.model.row import Output
@@ -39,6 +40,11 @@ def plan(
         str | None, typer.Option("--errors", metavar="SHARE", help="requests that fail now, e.g. 1% or 0.01")
     ] = None,
     releases: Annotated[int, typer.Option("--releases", help="good releases to simulate; worse ones: a quarter")] = 100,
+    scrape_interval: Annotated[
+        timedelta | None,
+        typer.Option("--scrape-interval", help="how often pods are scraped [default: as Prometheus shows; else 15s]"),
+        a_duration("--scrape-interval", least=timedelta(milliseconds=10)),
+    ] = None,
     rollout: base.RolloutOption = None,
     seed: Annotated[int, typer.Option("--seed", help="the same seed simulates the same releases")] = 1,
 ) -> base.Answer:
@@ -64,6 +70,8 @@ def plan(
             f"nothing judges `{asked.rollout}` that can be simulated: it has no analysis of the guide's metrics"
         )
     load, address = _load(session, asked, rps, share)
+    if scrape_interval:
+        load = replace(load, scrape=scrape_interval.total_seconds())
     kinds = [ReleaseKind(t, releases if t == 1 else max(1, releases // _FEWER)) for t in _TIMES]
     outcomes = _played(session, asked.played(), load, kinds, seed)
     chances = tuple(chance(k.times, outcomes[k]) for k in kinds)
@@ -106,6 +114,7 @@ def _row(
         ),
         left_out=asked.left_out,
         seed=seed,
+        scrape_seconds=load.scrape,
     )
 
 
@@ -169,6 +178,7 @@ def _load(session: base.Session, asked: "PlannedRule", rps: float | None, errors
         clumps = max(1, round(today.burst))
     how = Behaviour(today.errors if errors is None else errors, today.undecided, faster, clumps)
     load = Load(today.rate if rps is None else rps, how, how)
+    load = replace(load, scrape=today.scrape) if today.scrape else load
     return (replace(load, bounds=today.bounds) if today.bounds else load), prometheus.address
 
 

@@ -191,9 +191,9 @@ class Warned(Struct, frozen=True):
 
 class PlanRow(Struct, frozen=True):
     """`errors` is a share of 1, and they come `burst` at a time; `given`: rate and errors are those of the command
-    line, else `prometheus` counted them. `chances`: of versions that are as good as the stable one (`times` 1), and of
-    worse ones. `left_out`: metrics of the user's own, which are not simulated. `seed` and the numbers of `releases`
-    give the same answer again."""
+    line, else `prometheus` counted them. Pods are scraped every `scrape_seconds`. `chances`: of versions that are as
+    good as the stable one (`times` 1), and of worse ones. `left_out`: metrics of the user's own, which are not
+    simulated. `seed` and the numbers of `releases` give the same answer again."""
 
     rollout: str
     namespace: str
@@ -208,3 +208,4 @@ class PlanRow(Struct, frozen=True):
     warnings: tuple[Warned, ...]
     left_out: tuple[str, ...]
     seed: int
+    scrape_seconds: float

@@ -182,16 +182,29 @@ def plan_warnings(
 ) -> tuple[Warned, ...]:
     """What cannot be judged, or only late, and which change helps. `latencies`: the histogram is the service's."""
     few = tuple(_few_requests(asked, load.rate, steps))
+    short = tuple(_short_windows(steps, timedelta(seconds=load.scrape)))
     limit = {m["name"]: limit_of(m.get("successCondition", ""), m.get("failureCondition", "")) for m in asked.metrics()}
     p95, errors = limit.get("latency-p95"), limit.get("error-rate")
     return (
+        *short,
         *few,
         *(_far_limit(errors.value, load.stable.errors) if errors else ()),
         *_clumps(asked, load.stable),
         *(boundaries(p95.value, load.bounds) if p95 and latencies and not _has_boundary(asked, p95.value) else ()),
         *_wrong_about_good_ones(asked, chances),
-        *(() if few else _slow(load, steps, chances)),
+        *(() if few or short else _slow(load, steps, chances)),
     )
+
+
+def _short_windows(steps: Sequence[PlannedStep], scrape: timedelta) -> Iterator[Warned]:
+    """A rate needs two samples."""
+    for window in sorted({s.window_seconds for s in steps if s.looks and s.window_seconds < 2 * scrape}):
+        yield Warned(
+            "window-too-short",
+            f"a window of {format_duration(window)} has fewer than two scrapes if pods are scraped every "
+            f"{format_duration(scrape)}, so its queries often answer nothing. Take a longer `analysis.window`, or give "
+            "--scrape-interval",
+        )
 
 
 def _few_requests(asked: PlannedRule, rate: float, steps: Sequence[PlannedStep]) -> Iterator[Warned]:

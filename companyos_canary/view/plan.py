@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from companyos_canary.model.outcome import Chance, PlannedStep, PlanRow, Warned
-from companyos_canary.model.quantity import plural
+from companyos_canary.model.quantity import format_duration, plural
 from companyos_canary.view.format import duration, keyed
 from companyos_canary.view.lines import Column, Facts, Line, Tone, table, wrapped
 
@@ -54,6 +54,7 @@ def plain(plan: PlanRow) -> tuple[str, ...]:
             burst="" if plan.burst == 1 else str(plan.burst),
             prometheus=plan.prometheus,
             seed=str(plan.seed),
+            scrape=format_duration(timedelta(seconds=plan.scrape_seconds)),
         ),
         *(line for w, line in warned.items() if _is_first(w)),
         *(_plain_step(step, of) for step in plan.steps),
@@ -142,7 +143,9 @@ def _takes(plan: PlanRow) -> str:
 def _how(plan: PlanRow) -> str:
     releases = sum(c.releases for c in plan.chances)
     own = f"; not simulated: {', '.join(plan.left_out)}" if plan.left_out else ""
-    return f"{releases} releases were simulated with the rendered AnalysisTemplates, seed {plan.seed}{own}"
+    scrape = format_duration(timedelta(seconds=plan.scrape_seconds))
+    given = f"seed {plan.seed}, pods scraped every {scrape}"
+    return f"{releases} releases were simulated with the rendered AnalysisTemplates, {given}{own}"
 
 
 def _step_columns(steps: Sequence[PlannedStep]) -> list[Column]:

@@ -97,6 +97,31 @@ def test_requests_and_errors_are_those_of_today(tmp_path: Path) -> None:
     assert [s["pods"] for s in data["steps"]] == [1, 3, 5]
 
 
+def test_windows_that_suit_how_often_pods_are_scraped_are_simulated_so(world: World) -> None:
+    """On a sandbox steps take seconds, and pods are scraped as often: releases go through there."""
+    world.advance(400)
+    data = world.canary("plan", "--releases", "4", "-o", "json").json["data"]
+    good = next(c for c in data["chances"] if c["times"] == 1)
+    assert (data["scrape_seconds"], good["held"]) == (0.5, 0)
+    given = world.canary("plan", "--releases", "4", "--rps", "200", "--errors", "1%", "--scrape-interval", "500ms")
+    assert "version times=1 rolled_back=0 held=0 promoted=1 " in given.out
+    assert "scrape=500ms" in given.out
+
+
+def test_windows_that_are_too_short_for_the_scrapes_are_named_where_they_judge_nothing(world: World) -> None:
+    ran = world.canary(*GIVEN, "--releases", "1", "-o", "json")
+    data = ran.json["data"]
+    assert (data["scrape_seconds"], {c["held"] for c in data["chances"]}) == (15, {1})
+    (said,) = {w["message"] for w in data["warnings"] if w["code"] == "window-too-short"}
+    assert said == (
+        "a window of 5s has fewer than two scrapes if pods are scraped every 15s, so its queries often "
+        "answer nothing. Take a longer `analysis.window`, or give --scrape-interval"
+    )
+    assert "slow" not in [w["code"] for w in data["warnings"]]
+    shown = " ".join(world.canary(*GIVEN, "--releases", "1", terminal=True).out.split())
+    assert "scraped every 15s" in shown
+
+
 def test_without_canary_yaml_the_live_rollout_is_planned(tmp_path: Path) -> None:
     world = World(tmp_path, FOUR_LINES)
     assert world.canary("apply", "v1.0.0", "-q").code == 0
@@ -121,6 +146,7 @@ def test_without_prometheus_it_says_what_to_give(four_lines: World) -> None:
         (("--rps", "20", "--errors", "many"), "--errors `many` is not a share below 100 %"),
         (("--rps", "20", "--errors", "5m"), "--errors `5m` is not a share below 100 %"),
         (("--rps", "20", "--errors", "100%"), "--errors `100%` is not a share below 100 %"),
+        (("--scrape-interval", "0s"), "--scrape-interval `0s` is not a duration of 10ms or more"),
         (("--releases", "0"), "--releases `0` must be between 1 and 100000"),
         (("-o", "yaml"), "--output `yaml` is not a format here"),
     ],
