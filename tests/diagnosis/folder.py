@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +40,23 @@ class Folder:
     requests: list[Request] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        text = (self.path / "case.yaml").read_text()
-        self.case: Json = yaml.load(text, yaml.CBaseLoader) or {}
-        typed = yaml.load(text, yaml.CSafeLoader) or {}
-        self.logs, self.prometheus = typed.get("logs"), typed.get("prometheus")
+        self.case: Json = yaml.load((self.path / "case.yaml").read_text(), yaml.CBaseLoader) or {}
+
+    @cached_property
+    def _typed(self) -> Json:
+        return yaml.load((self.path / "case.yaml").read_text(), yaml.CSafeLoader) or {}
+
+    @cached_property
+    def logs(self) -> Any:
+        return self._typed.get("logs")
+
+    @cached_property
+    def prometheus(self) -> Any:
+        return self._typed.get("prometheus")
 
     @cached_property
     def objects(self) -> list[Json]:
-        found = yaml.load_all((self.path / "objects.yaml").read_text(), _AsWritten)
-        return [o for document in found for o in _flat(document)]
+        return _objects(self.path)
 
     @property
     def now(self) -> datetime:
@@ -231,6 +239,13 @@ _AsWritten.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
     for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+
+
+@cache
+def _objects(path: Path) -> list[Json]:
+    """Nothing changes them: several tests ask about the same case."""
+    found = yaml.load_all((path / "objects.yaml").read_text(), _AsWritten)
+    return [o for document in found for o in _flat(document)]
 
 
 def folders(root: Path) -> list[Path]:
