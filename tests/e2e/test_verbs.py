@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from companyos_canary.errors import ExitCode
-from tests.e2e.conftest import CANARY, Shell
+from tests.e2e.conftest import CANARY, SHORT, Shell
 
 
 @pytest.mark.slow
@@ -84,12 +84,28 @@ def test_a_token_that_is_wrong_is_4(shell: Shell) -> None:
 HOSTILE = "x\n::error::y\x1b[2J\rverdict=healthy version=v9 exit=0\n##[error]z\x07\u202e"
 
 
+@pytest.fixture(scope="module")
+def few(shell: Shell) -> Shell:
+    """A Rollout of two pods next to the other one: they are soon restarted."""
+    folder = shell.folder / "few"
+    folder.mkdir()
+    config = SHORT.replace("rollout: companyos-api", "rollout: few").replace("replicas: 10", "replicas: 2")
+    (folder / "canary.yaml").write_text(config)
+    made = replace(shell, folder=folder)
+    made.begin("apply", "v1.0.0", "-q")
+    return made
+
+
 @pytest.mark.parametrize("system", ["none", "github", "gitlab"])
-def test_no_text_of_others_leaves_a_process_as_it_is(shell: Shell, system: str) -> None:
+def test_no_text_of_others_leaves_a_process_as_it_is(few: Shell, system: str) -> None:
     """All that is printed is searched; the reason is kept in the cluster, and shown by the others. How a process writes
-    what is printed is the same everywhere: the test of one system has processes."""
-    ours = replace(shell, environ={"CANARY_CI": system, "GITHUB_ACTIONS": "true" if system == "github" else ""})
-    said = ours.run if system == "none" else ours.inside
+    lines, a screen and JSON is the same everywhere: one of each is a process."""
+    ours = replace(few, environ={"CANARY_CI": system, "GITHUB_ACTIONS": "true" if system == "github" else ""})
+    processes = ("restart", "get", "history -o json") if system == "none" else ()
+
+    def said(verb: str, *more: str) -> subprocess.CompletedProcess[str]:
+        return (ours.run if verb in processes else ours.inside)(*verb.split(), *more)
+
     assert said("restart", "--reason", HOSTILE).returncode == 0
     for verb in (
         "get",
@@ -103,5 +119,5 @@ def test_no_text_of_others_leaves_a_process_as_it_is(shell: Shell, system: str) 
         "get -v",
         "history -o json",
     ):
-        assert said(*verb.split()).returncode in set(ExitCode)
+        assert said(verb).returncode in set(ExitCode)
     assert "canary restart by ana on " in said("events").stdout
