@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -56,6 +57,7 @@ def changed(manifest: list[Any], path: tuple[Any, ...], value: Any) -> str:
     return yaml.dump_all(made, Dumper=yaml.CSafeDumper)
 
 
+@cache
 def ends(text: str) -> bool:
     return check([file_of("x.yaml", text.encode())]).objects >= 0
 
