@@ -18,8 +18,8 @@ EASY = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base
 
 
 @needs_promtool
-@settings(max_examples=12, phases=NO_SHRINKING, deadline=None, derandomize=True, suppress_health_check=EASY)
-@given(st.lists(cases(), min_size=8, max_size=8))
+@settings(max_examples=6, phases=NO_SHRINKING, deadline=None, derandomize=True, suppress_health_check=EASY)
+@given(st.lists(cases(), min_size=16, max_size=16))
 def test_any_expression_has_the_answer_of_the_real_engine(batch: list[Case]) -> None:
     found = differences(batch)
     assert not found, "\n".join(found)
