@@ -41,6 +41,7 @@ class Sandbox:
             "KUBECONFIG": str(self.folder / "kubeconfig"),
             "KUBECACHEDIR": str(self.folder / "cache"),
             "GOGC": "off",  # it ends before there is much to collect
+            "GOMAXPROCS": "1",  # and before a second thread could help
         }
         command = ["kubectl", "--cache-dir", str(self.folder / "cache"), "-n", space, *words]
         pipe = subprocess.PIPE

@@ -88,6 +88,7 @@ class Desk:
             "KUBECONFIG": str(self.folder / "kubeconfig"),
             "TZ": "UTC",
             "GOGC": "off",  # it ends before there is much to collect
+            "GOMAXPROCS": "1",  # and before a second thread could help
         }
         pipe = subprocess.PIPE
         command = ["kubectl", "--cache-dir", str(self.folder / "cache"), *words]
