@@ -1,5 +1,6 @@
 """Which modules a command loads, in a process that is a fork of one which has loaded what every command loads."""
 
+import gc
 import http.client  # noqa: F401 - of Python itself: no test asks about it
 import os
 import re
@@ -43,6 +44,7 @@ def forks(names: Sequence[str]) -> Iterator[Loaded]:
 
 def main(names: Sequence[str]) -> None:
     assert not [name for name in names if name in sys.modules]
+    gc.disable()
     for line in sys.stdin:
         child = os.fork()
         if not child:
