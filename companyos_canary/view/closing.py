@@ -109,7 +109,7 @@ def sentence(ending: Ending) -> str:
         case "healthy":
             return f"{name} is stable and has all traffic{after}"
         case "reached":
-            return f"{name} has reached {_reached(ending)}{_in_step(ending)}{after}"
+            return f"{name} has reached {_in_one(_reached(ending) + _in_step(ending))}{after}"
         case "rolled-back":
             return f"{name} was rolled back{at}{why}"
         case "degraded":
@@ -117,7 +117,7 @@ def sentence(ending: Ending) -> str:
         case "paused":
             held = ending.snapshot.rollout.paused
             waits = "is paused by hand" if held else "waits for a person"
-            return f"{name} {waits}{at}{_in_step(ending)}{why}"
+            return f"{name} {waits}{_in_one(at + _in_step(ending))}{why}"
         case "superseded" if ending.snapshot.rollout.aborted:
             return f"{name} made way for another version{at}{why}"
         case "superseded" | "reverted":
@@ -127,6 +127,11 @@ def sentence(ending: Ending) -> str:
             within = "in time" if took == "0s" else f"within {took}"
             return f"{name} did not get there {within}{seen}{why}"
     return f"no longer watching: {_goes_on(ending, name, at)}"
+
+
+def _in_one(text: str) -> str:
+    """With one pair of brackets: `25 % (18 % of the pods, step 2/3)`."""
+    return text.replace(") (", ", ")
 
 
 def _replaced(ending: Ending, name: str) -> str:

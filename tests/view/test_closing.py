@@ -183,6 +183,9 @@ def test_what_was_over_already_took_no_time() -> None:
 def test_the_real_share_is_said_where_few_pods_cannot_have_the_weight() -> None:
     assert "rolled back at 10 % (50 % of the pods): " in said("rolled-back", rolled_back(), weight=10, share=50)
     assert "of the pods" not in said("rolled-back", rolled_back(), weight=25, share=27)
+    assert "waits for a person at 10 % (50 % of the pods, step " in said("paused", waiting(), weight=10, share=50)
+    reached = said("reached", analysing(), weight=25, share=50, wanted=20)
+    assert "has reached 25 % (50 % of the pods, at least 20 %, step " in reached
 
 
 def test_traffic_is_not_said_to_be_back_while_a_canary_pod_serves() -> None:

@@ -88,7 +88,7 @@ def carried_out(session: Session, order: Order, name: str) -> Notice:
             note = result.decision.note
             if result.decision.put_back:
                 note = f"{result.decision.put_back} was put back"
-            note = f": {note}" if note else ""
+            note = f"; {note}" if note else ""
             return Notice(f"{order.verb}: done{note}", "success")
         case Effect.OTHER:
             return Notice(f"{order.verb} was sent, but something else changed it", "warning")
