@@ -42,7 +42,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "retry": "run an aborted version again, e.g. after a failed analysis",
         "pause": "hold a rollout where it is",
         "resume": "end a pause by hand",
-        "restart": "new pods of the same version",
+        "restart": "replace all pods with new pods of the same version",
         "terminate": "end an AnalysisRun or an Experiment now",
     },
     "Explain": {
@@ -52,7 +52,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "analysis": "why an analysis fails: values against limits, and queries",
         "metrics": "metrics by hand: what Prometheus says of canary and stable",
         "logs": "what the canary's pods write",
-        "events": "what the controllers said, in the order of time",
+        "events": "what the controllers said, in chronological order",
         "history": "revisions: who shipped what, why, and the outcome",
     },
     "Set up": {
@@ -62,14 +62,14 @@ GROUPS: dict[str, dict[str, str]] = {
         "render": "print the Kubernetes objects that canary.yaml produces",
         "diff": "what apply would change, or stable compared with canary",
         "apply": "install or update them in the cluster",
-        "create": "new Experiments, templates or AnalysisRuns, of files",
-        "notifications": "templates and triggers, tried for a Rollout",
+        "create": "create new Experiments, templates or AnalysisRuns from files",
+        "notifications": "show templates and triggers, and try them for a Rollout",
         "rbac": "print the smallest Role for a viewer, deployer or operator",
         "completion": "complete verbs, options and names in bash, zsh or fish",
         "schema": "the JSON Schema of what -o json prints",
         "demo": "see a good and a bad release, with no cluster",
         "sandbox": "serve a cluster on this machine, to try things in",
-        "version": "of this program, the API server and the controller",
+        "version": "versions of canary, the API server and the controller",
     },
 }
 VERBS: dict[str, str] = {name: text for group in GROUPS.values() for name, text in group.items()}

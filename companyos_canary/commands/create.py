@@ -28,7 +28,7 @@ from companyos_canary.model.http import Json
 from companyos_canary.model.row import Output
 
 EXAMPLES = (
-    "canary create -f experiment.yaml      of one file, or: create a.yaml b.yaml",
+    "canary create -f experiment.yaml      from one file, or: create a.yaml b.yaml",
     "canary create analysisrun --from analysistemplate/success-rate -a service=api",
     "helm template . | canary create - --dry-run",
 )
@@ -63,19 +63,22 @@ def create(
         list[str] | None, typer.Argument(metavar="[FILE]...", help="files, - for standard input; or: analysisrun")
     ] = None,
     template: Annotated[
-        str | None, typer.Option("--from", metavar="TEMPLATE", help="of this template, e.g. analysistemplate/NAME")
+        str | None, typer.Option("--from", metavar="TEMPLATE", help="template to run, e.g. analysistemplate/NAME")
     ] = None,
-    from_file: Annotated[str | None, typer.Option("--from-file", metavar="FILE", help="of the template in it")] = None,
+    from_file: Annotated[
+        str | None, typer.Option("--from-file", metavar="FILE", help="file with the template to run")
+    ] = None,
     arguments: Annotated[
         list[str] | None, typer.Option("-a", "--argument", metavar="K=V", help="an argument of the template")
     ] = None,
     everywhere: Annotated[bool, typer.Option("--global", help="--from is a ClusterAnalysisTemplate")] = False,
     name: Annotated[str | None, typer.Option("--name", help="name of the AnalysisRun")] = None,
     generate_name: Annotated[
-        str | None, typer.Option("--generate-name", metavar="PREFIX", help="its name's beginning  [default: TEMPLATE-]")
+        str | None,
+        typer.Option("--generate-name", metavar="PREFIX", help="what its name begins with  [default: TEMPLATE-]"),
     ] = None,
     instance_id: Annotated[
-        str | None, typer.Option("--instance-id", metavar="ID", help="controller that it is for")
+        str | None, typer.Option("--instance-id", metavar="ID", help="ID of the controller that runs it")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="let the server check it, keep nothing")] = False,
 ) -> base.Answer:

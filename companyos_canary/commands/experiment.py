@@ -55,7 +55,7 @@ class Experiments(Struct, frozen=True):
 
 
 EXAMPLES = (
-    "canary experiment list                 those of the namespace; -A: of all",
+    "canary experiment list                 all in the namespace; -A: in every one",
     "canary experiment get compare          its pods, and metrics with limits",
     "canary experiment get compare --wait   until it has ended",
     "canary experiment retry compare        run a failed one again",

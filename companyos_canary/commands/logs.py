@@ -230,7 +230,7 @@ def logs(
         str | None, typer.Option("-c", "--container", help="container to read [default: the deployed one]")
     ] = None,
     grep: Annotated[
-        str | None, typer.Option("--grep", metavar="REGEX", help="only lines that contain this text")
+        str | None, typer.Option("--grep", metavar="REGEX", help="only lines that match this regular expression")
     ] = None,
 ) -> base.Answer:
     """Show the logs of the canary's pods in chronological order. Each line is prefixed with the pod name."""

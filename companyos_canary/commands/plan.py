@@ -34,7 +34,7 @@ _QUIET = timedelta(seconds=2)
 
 def plan(
     session: base.Session,
-    version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="the version that is planned")] = None,
+    version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="version to ship, for the heading")] = None,
     rps: Annotated[float | None, typer.Option("--rps", help="requests per second, canary and stable together")] = None,
     errors: Annotated[
         str | None, typer.Option("--errors", metavar="SHARE", help="requests that fail now, e.g. 1% or 0.01")

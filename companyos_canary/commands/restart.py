@@ -28,7 +28,9 @@ def restart(
     session: base.Session,
     rollout: base.RolloutArgument = None,
     delay: Annotated[
-        timedelta, typer.Option("--in", metavar="DURATION", help="e.g. 10m"), a_duration("--in")
+        timedelta,
+        typer.Option("--in", metavar="DURATION", help="wait this long before the first pod, e.g. 10m"),
+        a_duration("--in"),
     ] = timedelta(),
     reason: base.ReasonOption = "",
     dry_run: base.DryRunOption = False,

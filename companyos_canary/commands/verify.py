@@ -60,7 +60,7 @@ def verify(
     arguments: Annotated[
         list[str] | None, typer.Option("-a", "--argument", metavar="K=V", help="an argument of the template")
     ] = None,
-    everywhere: Annotated[bool, typer.Option("--global", help="it is a ClusterAnalysisTemplate")] = False,
+    everywhere: Annotated[bool, typer.Option("--global", help="TEMPLATE is a ClusterAnalysisTemplate")] = False,
     delete: Annotated[
         bool, typer.Option("--delete/--keep", help="delete the AnalysisRun at the end, however it ends")
     ] = False,

@@ -64,7 +64,7 @@ def version(
 ) -> base.Answer:
     """Print the versions of canary, of the API server and of the Argo Rollouts controller.
 
-    The controller's version is the tag of its image; to see it takes the right to get its Deployment.
+    The controller's version is the tag of its image; seeing it requires the right to get its Deployment.
     """
     lines, kubernetes, rollouts, where, notes = [f"canary {__version__}"], "", "", "", []
     if client:
