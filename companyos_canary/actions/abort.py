@@ -90,6 +90,8 @@ def drain(cluster: Cluster, changed: Changed, *, time: Time) -> Changed:
         return found
 
     def judge(now: Rollout) -> Effect:
+        if now.uid != before.uid:
+            return Effect.REPLACED
         if now.observed and now.current_hash != before.current_hash:
             return Effect.OTHER
         return draining(now, stable) if now.observed else Effect.PENDING
@@ -185,6 +187,8 @@ def not_gone(changed: Changed, version: str) -> CanaryError:
     match changed.effect:
         case Effect.RETRIED:
             return Refused(f"`{name}` was aborted and then retried by someone: {then}")
+        case Effect.REPLACED:
+            return Refused(f"`{name}` was deleted and created again while it was aborted: {then}")
         case Effect.OTHER:
             return Refused(f"another version came to `{name}` while the one in progress was aborted: {then}")
     trouble = f" ({changed.trouble.message})" if changed.trouble else ""

@@ -185,6 +185,8 @@ def settle(
     available or it is Degraded."""
 
     def judge(rollout: Rollout) -> Effect:
+        if rollout.uid != applied.uid:
+            return Effect.REPLACED
         word = shown_phase(rollout).word
         known = rollout.current_hash or invalid_spec(rollout)
         seen = rollout.observed and rollout.generation >= applied.generation and known

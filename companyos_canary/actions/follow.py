@@ -16,7 +16,7 @@ from companyos_canary.argo.phase import invalid_spec, waits_for_a_person
 from companyos_canary.argo.pods import pod_share
 from companyos_canary.argo.steps import max_weight, set_weight
 from companyos_canary.cluster.feed import Feed
-from companyos_canary.errors import DeniedError, ExitCode, Untrusted
+from companyos_canary.errors import DeniedError, ExitCode, Gone, Untrusted
 from companyos_canary.model.abort_on import NEVER, AbortOn
 from companyos_canary.model.image import image_of
 from companyos_canary.model.outcome import AbortReason, Cause, Ending, EndKind, PodProblem
@@ -103,11 +103,11 @@ class Following(Struct, frozen=True):
     """How to follow. `timeout` is how long it should take, None for no end; time in which the rollout
     waits for a person does not count. `deadline`: when the time that the user gave is over, whatever
     happens. The hash is only believed once the controller has seen `generation` of the
-    Rollout and `workload_generation` of the Deployment that it takes its pods from. `image`: the
-    one that we set; where the controller first shows another, ours was superseded before it began.
-    Empty: whatever is there is followed. `stay`: no end is one, and the next version is followed
-    after this one. `abort_on`: facts that make it call `abort`, which says whether that was sent; where
-    it was not it is tried again."""
+    Rollout and `workload_generation` of the Deployment that it takes its pods from. `uid`: that of the
+    Rollout that is meant; empty for any. `image`: the one that we set; where the controller first shows
+    another, ours was superseded before it began. Empty: whatever is there is followed. `stay`: no end is
+    one, and the next version is followed after this one. `abort_on`: facts that make it call `abort`, which
+    says whether that was sent; where it was not it is tried again."""
 
     container: str
     until: Until
@@ -115,6 +115,7 @@ class Following(Struct, frozen=True):
     attended: bool
     generation: int = 0
     workload_generation: int = 0
+    uid: str = ""
     image: str = ""
     stay: bool = False
     deadline: datetime | None = None
@@ -161,6 +162,14 @@ class Guard(Struct):
             self.not_before = now + ABORTS_AGAIN
 
 
+def _read(feed: Feed, following: Following) -> Snapshot | None:
+    """The newest Snapshot. Raises Gone where another Rollout has the name of the one that is followed."""
+    snapshot = feed.snapshot()
+    if snapshot is not None and following.uid not in ("", snapshot.rollout.uid):
+        raise Gone(f"`{snapshot.rollout.name}` was deleted and created again while it was watched")
+    return snapshot
+
+
 def identify(
     feed: Feed, following: Following, now: Callable[[], datetime], show: _Show, idle: Callable[[], None] = lambda: None
 ) -> Followed | None:
@@ -169,7 +178,7 @@ def identify(
     where nothing of it was read before the deadline. `idle` is called while there is nothing to show."""
     patience, last = {True: OBSERVED_WITHIN, False: READ_WITHIN}, now()
     while True:
-        snapshot = feed.snapshot()
+        snapshot = _read(feed, following)
         read, soon = snapshot is not None and snapshot.stale_since is None, None
         patience[read] -= now() - last
         last = now()
@@ -200,7 +209,7 @@ def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[
     deadline = following.deadline or (None if following.timeout is None else began + following.timeout)
     track, guard = Track(), Guard(following.abort_on, following.abort)
     kind: EndKind | None = None
-    snapshot = feed.snapshot()
+    snapshot = _read(feed, following)
     try:
         while kind is None:
             soon = None
@@ -222,7 +231,7 @@ def follow(feed: Feed, followed: Followed, following: Following, now: Callable[[
             feed.wait(_pause(deadline, looked, soon))
             if deadline is not None and not following.deadline and snapshot and waits_for_a_person(snapshot.rollout):
                 deadline += now() - looked
-            snapshot = feed.snapshot()
+            snapshot = _read(feed, following)
     except KeyboardInterrupt:
         kind = "interrupted"
     if snapshot is None:

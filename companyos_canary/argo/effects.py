@@ -1,7 +1,8 @@
 """Whether the controller has shown the effect of a verb. Pure: the Rollout before, and now.
 
 `SEEN`: done. `PENDING`: not yet. `LOST`: the controller dropped it, it may be sent again.
-`OTHER`: someone else's change came in between. `RETRIED`: someone took an abort back. `HELD`: a
+`OTHER`: someone else's change came in between. `REPLACED`: the Rollout was deleted, and another one has its name now.
+`RETRIED`: someone took an abort back. `HELD`: a
 pause by hand keeps the pods. `INVALID`: the controller calls the spec invalid, and acts on nothing
 until that is fixed.
 """
@@ -18,6 +19,7 @@ class Effect(Enum):
     SEEN = auto()
     LOST = auto()
     OTHER = auto()
+    REPLACED = auto()
     RETRIED = auto()
     HELD = auto()
     INVALID = auto()

@@ -137,6 +137,8 @@ def _not_drained(session: base.Session, changed: Changed) -> base.Answer:
     match changed.effect:
         case Effect.RETRIED:
             said, code = f"{name} in {place} was retried by someone: its canary serves again", ExitCode.SUPERSEDED
+        case Effect.REPLACED:
+            said = f"the abort of {name} in {place} was sent, but `{name}` was deleted and created again"
         case Effect.OTHER:
             said = f"another version of {name} in {place} replaced the one that was aborted"
             code = ExitCode.SUPERSEDED

@@ -127,6 +127,9 @@ def _ended(session: base.Session, planned: action.Planned, waited: "Waited[Rollo
     seen = waited.seen
     phase = shown_phase(seen)
     ready = f"{seen.available_replicas}/{seen.replicas} available"
+    if waited.effect is Effect.REPLACED:
+        line = f"{seen.name} in {session.place} was applied, but then it was deleted and created again"
+        return _answer(session, planned, (line,), applied=True, code=ExitCode.UNOBSERVED, rollout=seen)
     if waited.effect is Effect.PENDING:
         begun = seen.observed and seen.current_hash and not waited.trouble
         code = ExitCode.TIMEOUT if begun or waited.timed_out else ExitCode.UNOBSERVED

@@ -110,6 +110,7 @@ def _followed(
             attended=session.runtime.attended and session.human,
             generation=aim.generation,
             workload_generation=live.workload_generation or 0,
+            uid=live.uid,
             image=aim.image,
             stay=aim.manner.stay,
             abort_on=aim.abort_on,
@@ -175,7 +176,7 @@ def _ended_otherwise(live: Rollout, place: Place) -> Iterator[None]:
     the Rollout itself."""
     try:
         yield
-    except CrdMissing:
+    except (CrdMissing, Gone):
         raise
     except NotFound as error:
         raise Gone(f"`{live.name}` was deleted while it was watched") from error

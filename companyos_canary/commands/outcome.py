@@ -165,6 +165,8 @@ def _what_came(changed: Changed, what: str) -> tuple[str, ExitCode]:
     match changed.effect:
         case Effect.OTHER:
             return f"{what} was sent, but something else changed it meanwhile; {look}", ExitCode.SUPERSEDED
+        case Effect.REPLACED:
+            return f"{what} was sent, but `{rollout.name}` was deleted and created again; {look}", ExitCode.UNOBSERVED
         case Effect.RETRIED:
             return f"{rollout.name} was retried by someone: its canary serves again; {look}", ExitCode.SUPERSEDED
         case Effect.HELD:

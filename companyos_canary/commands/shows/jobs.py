@@ -90,6 +90,8 @@ def carried_out(session: Session, order: Order, name: str) -> Notice:
                 note = f"{result.decision.put_back} was put back"
             note = f"; {note}" if note else ""
             return Notice(f"{order.verb}: done{note}", "success")
+        case Effect.REPLACED:
+            return Notice(f"{order.verb} was sent, but {name} was deleted and created again", "warning")
         case Effect.OTHER:
             return Notice(f"{order.verb} was sent, but something else changed it", "warning")
     if result.unsure:
