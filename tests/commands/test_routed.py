@@ -65,7 +65,7 @@ def test_a_pause_shows_all_of_its_events_while_the_terminal_has_rows_for_them(ro
     ran = routed().canary("watch", "companyos-api", "-n", "companyos", "--until", "paused", terminal=True)
     last = ran.out[ran.out.rindex("\x1b[J") :]
     assert "routed 50 %" in last
-    assert "deploy by ana on laptop at revision 1" in last, "the first event of this update"
+    assert "Rollout updated to revision 2" in last, "the first event of this update"
 
 
 def test_pods_that_stay_for_ever_after_an_abort_are_said_to(routed: Callable[..., World]) -> None:
