@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from msgspec import Struct
@@ -33,14 +33,14 @@ from companyos_canary.argo.steps import asked_share, place_of, set_weight
 from companyos_canary.cluster.client import Cluster
 from companyos_canary.cluster.kinds import events_about
 from companyos_canary.commands import base
-from companyos_canary.commands.outcome import CHANGE, changed, sent_answer, unseen, verb_with, would_send
+from companyos_canary.commands.outcome import CHANGE, Sent, changed, sent_answer, unseen, verb_with, would_send
 from companyos_canary.commands.session import Answer, Session
 from companyos_canary.errors import CanaryError, ExitCode, Refused, UsageError, exits
 from companyos_canary.model.image import version
 from companyos_canary.model.outcome import EndKind
 from companyos_canary.model.quantity import plural
 from companyos_canary.model.rollout import Rollout
-from companyos_canary.model.row import OfAll, Output, Percent, Placed, entries
+from companyos_canary.model.row import OfAll, Output, Percent, Placed, pick
 from companyos_canary.model.snapshot import Snapshot
 
 _LOOK = 0.5  # seconds, where the pause is about to end by itself
@@ -262,6 +262,16 @@ class ClimbedRow(Placed, frozen=True, kw_only=True):
     promoted_in_full_by: str | None
 
 
+class UnseenClimbRow(Sent, frozen=True, kw_only=True):
+    """`promote --to-weight` where the effect of a promote was not seen: what was sent, and how far it had come."""
+
+    verdict: Literal["unobserved", "timeout"]
+    weight: Percent
+    percent: OfAll
+    promotes: int
+    promoted_in_full_by: None = None
+
+
 def promote_to(session: Session, wanted: _Wanted, weight: float, limit: timedelta | None) -> Answer:
     """Pause by pause, until the canary has that weight."""
     from companyos_canary.actions.follow import EXIT
@@ -277,15 +287,15 @@ def promote_to(session: Session, wanted: _Wanted, weight: float, limit: timedelt
     how = f" ({plural(climbed.promotes, 'promote')})" if climbed.promotes else ""
     if climbed.unseen:
         said = unseen(session, climbed.unseen, "promote")
-        verdict = "timeout" if said.code is ExitCode.TIMEOUT else "unobserved"
-        reached = {"weight": set_weight(rollout), "percent": asked_share(rollout)}
-        data = {
-            **entries(said.data),
-            "verdict": verdict,
-            **reached,
-            "promotes": climbed.promotes,
-            "promoted_in_full_by": None,
-        }
+        data = pick(
+            UnseenClimbRow,
+            said.data,
+            verdict="timeout" if said.code is ExitCode.TIMEOUT else "unobserved",
+            weight=set_weight(rollout),
+            percent=asked_share(rollout),
+            promotes=climbed.promotes,
+            promoted_in_full_by=None,
+        )
         return replace(said, data=data, lines=(f"{said.lines[0]}{how}",))
     code = ExitCode.TIMEOUT if climbed.kind is None else EXIT[climbed.kind]
     there = f"{rollout.name} in {session.place}"
@@ -356,7 +366,7 @@ EXAMPLES = (
 def _rows() -> tuple[type[Any], ...]:
     from companyos_canary.argo.rows import FOLLOWED
 
-    return (*CHANGE, *FOLLOWED, ClimbedRow)
+    return (*CHANGE, *FOLLOWED, ClimbedRow, UnseenClimbRow)
 
 
 OUTPUT = Output(_rows)

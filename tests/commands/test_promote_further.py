@@ -9,7 +9,7 @@ import pytest
 from companyos_canary.argo.patches.record import ACTION
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request
-from tests.commands.conftest import changing
+from tests.commands.conftest import changing, freeze
 from tests.world import CONFIG, Ran, World
 
 PAUSES = """\
@@ -150,6 +150,14 @@ def test_who_promoted_in_full_is_a_fact_of_the_answer(waiting: World) -> None:
     reached = waiting.canary("promote", "--to-weight", "25", "-o", "json")
     assert reached.json["data"]["promoted_in_full_by"] is None
     assert overtaken(waiting, full_by_ben, "-o", "json").json["data"]["promoted_in_full_by"] == "ben"
+
+
+@pytest.mark.parametrize(("timeout", "verdict"), [("2m", "unobserved"), ("3s", "timeout")])
+def test_a_promote_on_the_way_that_is_not_seen_is_in_the_answer(waiting: World, timeout: str, verdict: str) -> None:
+    freeze(waiting)
+    ran = waiting.canary("promote", "--to-weight", "25", "--timeout", timeout, "-o", "json")
+    told = ran.json["data"]
+    assert (told["verdict"], told["promotes"], told["sent"], told["observed"]) == (verdict, 0, True, False)
 
 
 def test_a_weight_that_the_steps_bring_about_is_no_full_promote(waiting: World) -> None:
