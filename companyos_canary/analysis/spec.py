@@ -40,7 +40,7 @@ def check(analysis: Mapping[str, Any], rollout: Mapping[str, Any], lookup: Looku
     templates = collect(analysis.get("templates") or [], lookup)
     names = " ".join(t["metadata"]["name"] for t in templates)
     try:
-        given = [_checked_argument(a, rollout) for a in analysis.get("args") or []]
+        given = _checked_arguments(analysis.get("args") or [], rollout)
         _flattened(templates, given, {})
     except TemplateError as error:
         raise TemplateError(error.message, value=f"templateNames: [{names}]") from None
@@ -158,8 +158,14 @@ def _check_template(template: Mapping[str, Any]) -> None:
             )
 
 
-def _checked_argument(arg: Mapping[str, Any], rollout: Mapping[str, Any]) -> Json:
-    try:
-        return rollout_argument(arg, rollout, "dummy-new-hash", "dummy-stable-hash")
-    except FieldError:
-        return {"name": arg["name"], "value": ""}
+def _checked_arguments(args: Iterable[Mapping[str, Any]], rollout: Mapping[str, Any]) -> list[Json]:
+    """A field of the Rollout that does not exist is an empty text; one of its metadata takes all arguments away."""
+    given = []
+    for arg in args:
+        try:
+            given.append(rollout_argument(arg, rollout, "dummy-new-hash", "dummy-stable-hash"))
+        except FieldError as error:
+            if error.value.startswith("metadata"):
+                return []
+            given.append({"name": arg["name"], "value": ""})
+    return given

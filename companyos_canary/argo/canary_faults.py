@@ -49,7 +49,8 @@ _TWO_SERVICES = (
     "This rollout uses the same service for the stable and canary services, but two different services are required."
 )
 _BAD_FIELD = "Analyses arguments must refer to valid object metadata supported by downwardAPI"
-_METADATA = r"metadata\.(name|namespace|uid|(labels|annotations)(\['.+'\])?)"
+_KEY = r"([A-Za-z0-9.-]+/)?([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
+_METADATA = rf"metadata\.(name|namespace|uid|(labels|annotations)(\['{_KEY}'\])?)"
 
 
 _NAMED = "Rollout has missing field 'spec.strategy.canary.trafficRouting.managedRoutes'"
@@ -57,12 +58,12 @@ _UNMANAGED = "Steps define a route that does not exist in spec.strategy.canary.t
 _SERVICES = "Canary service and Stable service must to be set to use Traffic Routing"
 _OF_SERVICES = ("alb", "istio", "smi", "apisix", "ambassador", "nginx", "appMesh", "traefik")
 _HEADERS = ("istio", "alb", "apisix", "plugins")
-_MIRRORS = ("istio", "plugins")
 _EXPERIMENTS = ("alb", "smi", "istio", "plugins")
 _MATCHES = ("exact", "prefix", "regex")
 
 
-def canary_faults(rollout: Fields, canary: Fields) -> Iterator[Fault]:
+def canary_faults(rollout: Fields, canary: Fields, *, plugins: bool = True) -> Iterator[Fault]:
+    """`plugins` says whether those of traffic routers may mirror requests and play ping-pong, as since 1.10."""
     at = "spec.strategy"
     routing = canary.get("trafficRouting")
     surge, unavailable = canary.get("maxSurge"), canary.get("maxUnavailable")
@@ -73,20 +74,21 @@ def canary_faults(rollout: Fields, canary: Fields) -> Iterator[Fault]:
     if stable and stable == canary.get("canaryService"):
         yield invalid(f"{at}.stableService", stable, _TWO_SERVICES)
     if canary.get("pingPong") is not None:
-        yield from _ping_pong_faults(at, canary["pingPong"], routing)
+        yield from _ping_pong_faults(at, canary["pingPong"], routing, plugins)
     if routing is None:
         yield from _routing_only(at, canary)
     else:
         yield from _routing_faults(at, canary, routing)
     most = (routing or {}).get("maxTrafficWeight")
     for index, step in enumerate(Rollout.from_object(rollout).steps):
-        yield from _step_faults(f"{at}.steps[{index}]", step, FULL_WEIGHT if most is None else most, routing)
+        yield from _step_faults(f"{at}.steps[{index}]", step, FULL_WEIGHT if most is None else most, routing, plugins)
 
 
-def _ping_pong_faults(at: str, services: Fields, routing: Fields | None) -> Iterator[Fault]:
+def _ping_pong_faults(at: str, services: Fields, routing: Fields | None, plugins: bool) -> Iterator[Fault]:
     ping, pong = services.get("pingService") or "", services.get("pongService") or ""
-    if routing is not None and not _has(routing, ("alb", "istio", "plugins")):
-        text = "Ping-pong feature works with the ALB, Istio, and plugin-based traffic routers only"
+    if routing is not None and not _has(routing, ("alb", "istio", "plugins") if plugins else ("alb", "istio")):
+        known = "ALB, Istio, and plugin-based" if plugins else "ALB and Istio"
+        text = f"Ping-pong feature works with the {known} traffic routers only"
         yield invalid(f"{at}.trafficRouting.alb", None, text)
     for name, service in (("pingService", ping), ("pongService", pong)):
         if not service:
@@ -135,7 +137,7 @@ def _routing_only(at: str, canary: Fields) -> Iterator[Fault]:
         yield invalid(f"{at}.dynamicStableScale", True, text)
 
 
-def _step_faults(at: str, step: Step, most: int, routing: Fields | None) -> Iterator[Fault]:
+def _step_faults(at: str, step: Step, most: int, routing: Fields | None, plugins: bool) -> Iterator[Fault]:
     raw = step.raw
     if not any(raw.get(k) is not None for k in _ALL.values()):
         yield invalid(at, " ".join(f"step.{name}: true" for name in _ALL), _STEP_KINDS)
@@ -152,7 +154,7 @@ def _step_faults(at: str, step: Step, most: int, routing: Fields | None) -> Iter
     if raw.get("setCanaryScale") is not None and routing is None:
         text = "SetCanaryScale requires TrafficRouting to be set"
         yield required("spec.strategy.trafficRouting", text)
-    yield from _route_faults(at, raw, routing)
+    yield from _route_faults(at, raw, routing, plugins)
     for index, template in enumerate((raw.get("experiment") or {}).get("templates") or []):
         if template.get("weight") is not None and not _has(routing, _EXPERIMENTS):
             text = "Experiment template weight cannot be set unless TrafficRouting is enabled"
@@ -169,20 +171,20 @@ def _step_faults(at: str, step: Step, most: int, routing: Fields | None) -> Iter
         yield invalid(f"{at}.analyses", args, _BAD_FIELD)
 
 
-def _route_faults(at: str, raw: Fields, routing: Fields | None) -> Iterator[Fault]:
+def _route_faults(at: str, raw: Fields, routing: Fields | None, plugins: bool) -> Iterator[Fault]:
     header, mirror = raw.get("setHeaderRoute"), raw.get("setMirrorRoute")
     if header is not None:
         yield from _header_faults(f"{at}.setHeaderRoute", header, routing)
     if mirror is not None:
-        yield from _mirror_faults(f"{at}.setMirrorRoute", mirror, routing)
+        yield from _mirror_faults(f"{at}.setMirrorRoute", mirror, routing, plugins)
     if routing is None:
         return
     managed = routing.get("managedRoutes")
-    if managed is None and (header is not None or mirror is not None):
+    if not managed and (header is not None or mirror is not None):
         yield required("spec.strategy.trafficRouting.managedRoutes", _NAMED)
     known = {route.get("name") for route in managed or ()}
     for name, route in (("setHeaderRoute", header), ("setMirrorRoute", mirror)):
-        if route is not None and managed is not None and route.get("name", "") not in known:
+        if route is not None and managed and route.get("name", "") not in known:
             yield invalid(f"{at}.{name}", route.get("name", ""), _UNMANAGED)
 
 
@@ -196,9 +198,9 @@ def _header_faults(at: str, route: Fields, routing: Fields | None) -> Iterator[F
         yield from faults(f"{at}.match[{index}]", match.get("headerValue"))
 
 
-def _mirror_faults(at: str, route: Fields, routing: Fields | None) -> Iterator[Fault]:
-    if not _has(routing, _MIRRORS):
-        text = "SetMirrorRoute requires TrafficRouting, supports Istio and Plugins"
+def _mirror_faults(at: str, route: Fields, routing: Fields | None, plugins: bool) -> Iterator[Fault]:
+    if not _has(routing, ("istio", "plugins") if plugins else ("istio",)):
+        text = f"SetMirrorRoute requires TrafficRouting, supports Istio {'and Plugins' if plugins else 'only'}"
         yield invalid(at, _in_order(route), text)
     for index, match in enumerate(route.get("match") or []):
         for part in ("method", "path"):
@@ -243,4 +245,6 @@ def _is_readable(arg: Fields) -> bool:
 
 
 def _is_zero(value: Any) -> bool:
-    return value == 0 or str(value).removesuffix("%") == "0"
+    """A text that is no number counts as 0."""
+    number = re.fullmatch(r"([+-]?\d+)%?", str(value))
+    return value is not None and (number is None or int(number[1]) == 0)

@@ -190,3 +190,22 @@ class LogLine(Struct, frozen=True):
     role: str
     container: str
     text: str = field(name="line")
+
+
+def labels_match(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
+    """A LabelSelector object (matchLabels, matchExpressions) against labels; an empty or missing
+    one matches everything."""
+    selector = selector or {}
+    if any(labels.get(k) != v for k, v in (selector.get("matchLabels") or {}).items()):
+        return False
+    for expression in selector.get("matchExpressions") or []:
+        key, values = expression["key"], expression.get("values") or []
+        matched = {
+            "In": labels.get(key) in values,
+            "NotIn": labels.get(key) not in values,
+            "Exists": key in labels,
+            "DoesNotExist": key not in labels,
+        }
+        if not matched.get(expression["operator"], False):
+            return False
+    return True

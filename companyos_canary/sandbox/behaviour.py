@@ -28,7 +28,8 @@ class Release(Struct, frozen=True):
     (#4900). `notices_stuck_jobs`: a Job whose image cannot be pulled is Inconclusive, not Failed in the end
     (#4692). `notes_replicas`: an aborted version that waits for its end notes a change of spec.replicas; where it does
     not, the controller takes every pass until then for one that only scales, and moves no traffic. `caps_least`:
-    minPodsPerReplicaSet counts only up to the replicas."""
+    minPodsPerReplicaSet counts only up to the replicas. `routes_by_plugins`: those of routers may mirror requests and
+    play ping-pong."""
 
     name: str
     ends_passes: bool
@@ -43,6 +44,7 @@ class Release(Struct, frozen=True):
     notices_stuck_jobs: bool
     notes_replicas: bool
     caps_least: bool
+    routes_by_plugins: bool
 
 
 V1_9 = Release(
@@ -59,6 +61,7 @@ V1_9 = Release(
     notices_stuck_jobs=False,
     notes_replicas=False,
     caps_least=False,
+    routes_by_plugins=False,
 )
 HEAD = Release(
     "head",
@@ -74,6 +77,7 @@ HEAD = Release(
     notices_stuck_jobs=True,
     notes_replicas=True,
     caps_least=True,
+    routes_by_plugins=True,
 )
 V1_10 = replace(HEAD, name="1.10")
 """Its release candidate and the recordings of the master branch differ in nothing that the sandbox plays. Routes of

@@ -2,7 +2,7 @@
 says instead of an object: `ApiStatus`, and the real server's sentences."""
 
 import marshal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from companyos_canary.sandbox.kinds import Kind
@@ -116,25 +116,6 @@ def copied(value: T) -> T:
 def frozen(value: Any) -> bytes:
     """A JSON value as the key of a cache: equal bytes are equal values. A tenth of the work of walking through it."""
     return marshal.dumps(value, 2)
-
-
-def labels_match(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
-    """A LabelSelector object (matchLabels, matchExpressions) against labels; an empty or missing
-    one matches everything."""
-    selector = selector or {}
-    if any(labels.get(k) != v for k, v in (selector.get("matchLabels") or {}).items()):
-        return False
-    for expression in selector.get("matchExpressions") or []:
-        key, values = expression["key"], expression.get("values") or []
-        matched = {
-            "In": labels.get(key) in values,
-            "NotIn": labels.get(key) not in values,
-            "Exists": key in labels,
-            "DoesNotExist": key not in labels,
-        }
-        if not matched.get(expression["operator"], False):
-            return False
-    return True
 
 
 def merged(kind: Kind, old: Object, written: Object, status_only: bool) -> Object:

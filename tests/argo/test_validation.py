@@ -3,9 +3,11 @@ to say."""
 
 from collections.abc import Mapping
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from companyos_canary.argo.validation import MANAGED_BY, first_fault, own_faults
 
@@ -378,3 +380,29 @@ def test_arguments_of_the_analyses_of_an_experiment_read_what_there_is() -> None
     step = {"experiment": {"templates": [], "analyses": [{"name": "a", "templateName": "a", "args": [arg]}]}}
     (text,) = own({"canary": {"steps": [step]}})
     assert text.startswith("spec.strategy.steps[0].analyses: Invalid value: ")
+
+
+INVALID = yaml.safe_load((Path(__file__).parent / "fixtures" / "invalid.yaml").read_text())
+RULES = [{"http": {"paths": [{"backend": {"service": {"name": "svc-a"}}}]}}]
+INGRESSES = {"ing": {"spec": {"rules": RULES}}, "ing-other": {"spec": {}}}
+
+
+@pytest.mark.parametrize("row", INVALID, ids=lambda row: row["says"][:70])
+def test_the_controller_says_the_same_of_a_wrong_spec(row: dict[str, Any]) -> None:
+    plain = {"template": {**FINE["spec"]["template"], "spec": {"containers": [{"name": "app", "image": "app:v1"}]}}}
+    rollout = {"metadata": FINE["metadata"], "spec": {**FINE["spec"], **plain, **row["spec"]}}
+    found = first_fault(
+        rollout, no_template, lambda _: {"metadata": {}, "spec": {}}, lambda _, name: INGRESSES.get(name), plugins=False
+    )
+    assert str(found) == row["says"]
+
+
+def test_since_1_10_plugins_may_mirror_requests_and_play_ping_pong() -> None:
+    routing = {"plugins": {"argoproj-labs/gatewayAPI": {}}, "managedRoutes": [{"name": "m"}]}
+    canary = {"trafficRouting": routing, "pingPong": {"pingService": "a", "pongService": "b"}}
+    rollout = changed("spec.strategy", {"canary": {**canary, "steps": [{"setMirrorRoute": {"name": "m"}}]}})
+    assert [*own_faults(rollout)] == []
+    assert [f.detail.rpartition(", ")[2] for f in own_faults(rollout, plugins=False)] == [
+        "Ping-pong feature works with the ALB and Istio traffic routers only",
+        "supports Istio only",
+    ]

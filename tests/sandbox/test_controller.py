@@ -400,3 +400,16 @@ def test_an_object_that_a_client_has_changed_is_not_overwritten() -> None:
     with pytest.raises(ApiStatus) as refused:
         state.write(ROLLOUT, read)
     assert refused.value.code == 409
+
+
+def test_without_a_usable_selector_nothing_is_done_or_said() -> None:
+    stage = Stage(PAUSED, selector={"matchExpressions": [{"key": "app", "operator": "In"}]})
+    stage.run()
+    assert (stage.sets(), stage.object.get("status")) == ([], None)
+
+
+def test_what_is_missing_is_named_before_what_is_wrong() -> None:
+    stage = Stage(PAUSED, canary={"stableService": "stable", "analysis": {"templates": [{"templateName": "none"}]}})
+    stage.create(SERVICE, "stable", {"spec": {"selector": {"app": "other"}, "ports": [{"port": 80}]}})
+    stage.run()
+    assert stage.phase.endswith("AnalysisTemplate 'none' not found")

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from companyos_canary.model.http import Response
 from companyos_canary.model.quantity import format_time, parse_time
+from companyos_canary.model.workload import labels_match
 from companyos_canary.sandbox.api.call import Call, Handle
 from companyos_canary.sandbox.kinds import ENDPOINTS, POD, SERVICE
-from companyos_canary.sandbox.objects import ApiStatus, Object, bad_request, is_ready, labels_match, not_found
+from companyos_canary.sandbox.objects import ApiStatus, Object, bad_request, is_ready, not_found
 from companyos_canary.sandbox.store import Store
 
 _HOP = ("authorization", "connection", "host", "transfer-encoding")

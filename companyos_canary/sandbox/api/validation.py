@@ -8,10 +8,11 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from companyos_canary.model.workload import labels_match
 from companyos_canary.sandbox.api.built_in import Cause, causes_of
 from companyos_canary.sandbox.api.schema import Shape, shape_of
 from companyos_canary.sandbox.kinds import DEPLOYMENT, REPLICASET, Kind
-from companyos_canary.sandbox.objects import ApiStatus, Object, bad_request, invalid, labels_match
+from companyos_canary.sandbox.objects import ApiStatus, Object, bad_request, invalid
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "text": (str,),

@@ -274,9 +274,10 @@ def _writes_early(state: Pass) -> bool:
 
 
 def _is_invalid(state: Pass, validity: Validity) -> bool:
-    """Checks the spec and, if there is a fault, writes it into the status."""
+    """Checks the spec and, if there is a fault, writes it into the status. Without a usable selector the controller
+    does not come as far as that, and does nothing at all."""
     fault = validity.fault(state)
-    if fault is not None:
+    if fault is not None and not fault.field.startswith("spec.selector."):
         status.write_conditions(state, [_invalid(state, fault)])
     return fault is not None
 

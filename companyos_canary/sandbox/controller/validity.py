@@ -67,5 +67,6 @@ def _looked(state: Pass, spec: Object, metadata: Object, find: dict[str, _Find])
 
         return ask
 
-    fault = first_fault(state.rollout, noting("template"), noting("service"), noting("route"))
+    asking = noting("template"), noting("service"), noting("route")
+    fault = first_fault(state.rollout, *asking, plugins=state.release.routes_by_plugins)
     return _Seen(spec, metadata, asked, fault)

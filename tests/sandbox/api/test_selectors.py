@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from companyos_canary.model.workload import labels_match
 from companyos_canary.sandbox.api.selectors import field_selector, label_selector, selector_text
 from companyos_canary.sandbox.kinds import EVENT, POD, ROLLOUT
-from companyos_canary.sandbox.objects import ApiStatus, labels_match
+from companyos_canary.sandbox.objects import ApiStatus
 
 LABELS = {"app": "api", "tier": "web", "argo.io/hash": "abc", "n": "7"}
 KEYS = st.sampled_from(["app", "tier", "x"])

@@ -9,9 +9,10 @@ from typing import Any
 
 from companyos_canary.model.http import Json
 from companyos_canary.model.rollout import Step
+from companyos_canary.model.workload import labels_match
 from companyos_canary.sandbox.controller.routers.router import Router, RouterError, Split, share_out
 from companyos_canary.sandbox.kinds import GRPCROUTES, HTTPROUTES, TCPROUTES, TLSROUTES, Kind
-from companyos_canary.sandbox.objects import Object, copied, labels_match
+from companyos_canary.sandbox.objects import Object, copied
 
 LABEL = "rollouts.argoproj.io/gatewayapi-canary"
 _ROUTES = {"http": HTTPROUTES, "grpc": GRPCROUTES, "tcp": TCPROUTES, "tls": TLSROUTES}
