@@ -86,6 +86,8 @@ class Brief:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
         for report in runtestprotocol(item, log=False, nextitem=nextitem):
+            if report.passed:
+                report.keywords = {}  # nothing asks for them
             if report.when == "call" or not report.passed:
                 item.ihook.pytest_runtest_logreport(report=report)
         return True
