@@ -259,7 +259,7 @@ def test_a_body_that_is_nested_too_deeply_is_a_bad_request(
     wire: http.client.HTTPSConnection, body: bytes, media: str
 ) -> None:
     if media.endswith("yaml") and len(body) > DEEP:
-        body = body[:2000]
+        body = body[:2000] if b"a" in body else body[:600]  # what may be a key costs the square of the lists it is in
     ask(wire, "POST", ROLLOUTS, rollout())
     method, path = ("POST", ROLLOUTS) if media == "json" else ("PATCH", f"{ROLLOUTS}/demo?fieldManager=me")
     wire.request(method, path, body, {**AUTH, "Content-Type": f"application/{media}"})
