@@ -75,7 +75,7 @@ class Api:
         if review := access.review(request, asker):
             return review
         if request.method in READS:
-            found = discovery.document(request, discovery.served(self.store))
+            found = discovery.document(request, self.store)
             if found:
                 return ok(found[0], headers={"Content-Type": found[1]})
         call = read_call(request)

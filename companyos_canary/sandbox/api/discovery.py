@@ -45,11 +45,14 @@ _CELLS = {
 }
 
 
-def document(request: Request, kinds: Sequence[Kind]) -> tuple[Json, str] | None:
-    """The discovery document of a path for these kinds, and its content type; None if there is
+def document(request: Request, store: Store) -> tuple[Json, str] | None:
+    """The discovery document of a path, for the kinds that are served, and its content type; None if there is
     none."""
-    groups = _groups(kinds)
     parts = [p for p in request.path.split("/") if p]
+    if len(parts) > 3:
+        return None
+    kinds = [kind for kind in KINDS if is_served(store, kind)]
+    groups = _groups(kinds)
     aggregated = "as=APIGroupDiscoveryList" in request.header("Accept").replace(" ", "")
     if parts == ["api"]:
         if aggregated:
@@ -211,12 +214,8 @@ def install_definitions(store: Store) -> None:
             store.create(CRD, definition(kind, format_time(store.now())))
 
 
-def served(store: Store) -> tuple[Kind, ...]:
-    """The kinds that there are: the built-in ones, and those that are defined."""
-    return tuple(kind for kind in KINDS if is_served(store, kind))
-
-
 def is_served(store: Store, kind: Kind) -> bool:
+    """A built-in kind, or one that is defined."""
     return kind not in DEFINED or store.get(CRD, "", kind.resource) is not None
 
 
