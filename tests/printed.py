@@ -56,6 +56,8 @@ def _hidden(text: str, *, terminal: bool) -> Iterator[str]:
     if terminal:
         for ours in (_LINK, _STYLE, _CURSOR):
             kept = ours.sub("", kept)
+    if kept.replace("\n", "").replace("\t", "").isprintable():
+        return
     for number, c in enumerate(kept):
         if not c.isprintable() and c not in _SEEN and unicodedata.category(c) != "Zs":
             yield f"a character that cannot be seen: {_around(kept, number)}"
