@@ -182,9 +182,7 @@ class AnalysisController:
         found = self._store.get(ANALYSISRUN, run["metadata"].get("namespace", ""), _name(run))
         if found is None or found["metadata"]["uid"] != run["metadata"]["uid"]:
             return None
-        changed = copied(found)
-        changed["status"] = verdict.status
-        written = self._store.update(ANALYSISRUN, changed)
+        written = self._store.update(ANALYSISRUN, {**found, "status": verdict.status})
         for event in verdict.events:
             self._emit(written, event.type, event.reason, event.message)
         return written

@@ -7,7 +7,7 @@ from typing import Any
 from companyos_canary.model.quantity import format_time
 from companyos_canary.sandbox.behaviour import Delay, Queue, prompt
 from companyos_canary.sandbox.kinds import POD
-from companyos_canary.sandbox.objects import Object, copied
+from companyos_canary.sandbox.objects import Object
 from companyos_canary.sandbox.scenarios import Behaviour, behaviour
 from companyos_canary.sandbox.store import Informer, Store
 
@@ -78,9 +78,8 @@ class Kubelet:
         self._write(pod, "Running", status)
 
     def _write(self, pod: Object, phase: str, status: dict[str, Any]) -> None:
-        new = copied(pod)
-        new["status"] = {**status, "phase": phase, "qosClass": "BestEffort"}
-        self._store.update(POD, new, status_only=True)
+        status = {**status, "phase": phase, "qosClass": "BestEffort"}
+        self._store.update(POD, {**pod, "status": status}, status_only=True)
 
     def _start_up(self, pod: Object) -> timedelta:
         text = (pod["metadata"].get("annotations") or {}).get(READY_AFTER, "")

@@ -212,7 +212,7 @@ class Store:
                     f"Precondition failed: ResourceVersion in precondition: {expect}, "
                     f"ResourceVersion in object meta: {old['metadata']['resourceVersion']}",
                 )
-            new: Object = copied(old)
+            new: Object = {**old, "metadata": dict(old["metadata"])}
             if dry_run:
                 return new
             if propagation == "Foreground":

@@ -35,7 +35,7 @@ from companyos_canary.sandbox.controller.passes import (
     selector_of,
 )
 from companyos_canary.sandbox.kinds import POD, REPLICASET, SERVICE
-from companyos_canary.sandbox.objects import Object, copied, is_owned, is_ready
+from companyos_canary.sandbox.objects import Object, is_owned, is_ready
 
 _LOOK_AGAIN = timedelta(seconds=30)
 
@@ -208,12 +208,12 @@ def _resize(state: Pass, replicaset: Object | None, size: int) -> bool:
     if replicaset is None:
         return False
     before = pods_of(replicaset).desired
-    new = copied(replicaset)
-    annotations = new["metadata"].setdefault("annotations", {})
-    annotations[DESIRED] = str(state.view.replicas)
+    meta = replicaset["metadata"]
+    annotations = {**(meta.get("annotations") or {}), DESIRED: str(state.view.replicas)}
     if size == 0 and before != 0 and not is_waiting_after_abort(state):
         annotations.pop(DEADLINE, None)
-    new["spec"]["replicas"] = size
+    new = {**replicaset, "metadata": {**meta, "annotations": annotations}}
+    new["spec"] = {**replicaset["spec"], "replicas": size}
     replicaset.update(state.write(REPLICASET, new))
     if before == size:
         return False

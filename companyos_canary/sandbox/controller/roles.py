@@ -40,7 +40,7 @@ def sync_metadata(state: Pass) -> None:
 
 def _sync(state: Pass, replicaset: Object, wanted: Metadata) -> None:
     old = injected(replicaset)
-    if metadata_text(old) == metadata_text(wanted):
+    if old == wanted or metadata_text(old) == metadata_text(wanted):
         return
     new = copied(replicaset)
     template = without_metadata(new["spec"]["template"], old)

@@ -71,25 +71,23 @@ def injected(obj: Mapping[str, Any]) -> Metadata:
 
 
 def with_metadata(obj: Mapping[str, Any], wanted: Metadata) -> dict[str, Any]:
-    """A copy of a template or pod with labels and annotations put over its own."""
-    changed = copied(dict(obj))
-    meta = changed.setdefault("metadata", {})
+    """A template or pod with labels and annotations put over its own."""
+    meta = dict(obj.get("metadata") or {})
     for key in ("labels", "annotations"):
         if wanted.get(key):
             meta[key] = {**(meta.get(key) or {}), **wanted[key]}
-    return changed
+    return {**obj, "metadata": meta}
 
 
 def without_metadata(obj: Mapping[str, Any], unwanted: Metadata) -> dict[str, Any]:
-    """A copy of a template or pod without these labels and annotations."""
-    changed = copied(dict(obj))
-    meta = changed.setdefault("metadata", {})
+    """A template or pod without these labels and annotations."""
+    meta = copied(dict(obj.get("metadata") or {}))
     for key in ("labels", "annotations"):
         for name in unwanted.get(key) or {}:
             (meta.get(key) or {}).pop(name, None)
         if not meta.get(key):
             meta.pop(key, None)
-    return changed
+    return {**obj, "metadata": meta}
 
 
 def metadata_text(wanted: Metadata) -> str:
