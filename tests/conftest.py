@@ -110,5 +110,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.set_threshold(100_000, 20, 50)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_unconfigure() -> None:
+    """pytest itself collects twice more."""
+    gc.collect()
+    gc.freeze()
+
+
 def _soaks(config: pytest.Config) -> bool:
     return "soak" in config.getoption("markexpr")
