@@ -16,6 +16,7 @@ from companyos_canary.promql.functions import FUNCTIONS, absent, each
 from companyos_canary.promql.parse import matchers, named, parse, seconds
 from companyos_canary.promql.parse import moment as named_moment
 from companyos_canary.promql.values import (
+    NAME,
     SETS,
     STALE,
     Key,
@@ -244,13 +245,15 @@ class _Evaluation(Struct, frozen=True):
         return ranges.FUNCTIONS.get(name)
 
     def _ranged(self, function: ranges.RangeFunction, arguments: Sequence[tree.Expr], *, keeps_name: bool) -> Vector:
-        found = []
+        found, names = [], set()
         (argument,) = (a for a in arguments if isinstance(a, tree.MatrixSelector | tree.SubqueryExpr))
         for labels, window in self.windows(argument):
             value = function(window)
             if value is not None:
                 found.append(Sample(labels if keeps_name else without_name(labels), value))
-        return _distinct(Vector(tuple(found)))
+                names.add(labels.get(NAME))
+        vector = Vector(tuple(found))
+        return vector if len(names) < 2 else _distinct(vector)  # of one name, they differ in other labels
 
     def _absent_over_time(self, argument: tree.Expr) -> Vector:
         found = (Sample(labels, window.points[-1][1]) for labels, window in self.windows(argument))

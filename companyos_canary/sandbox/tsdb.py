@@ -42,8 +42,6 @@ class _Entry(Struct):
     last: float = float("-inf")
 
     def between(self, start: float, end: float) -> list[tuple[float, float]]:
-        if self.last < start:
-            return []
         first, last = bisect_left(self.times, start), bisect_right(self.times, end)
         found = list(zip(self.times[first:last], self.values[first:last], strict=True))
         for at in self.stale[bisect_left(self.stale, start) : bisect_right(self.stale, end)]:
@@ -124,8 +122,8 @@ class Tsdb:
         """Series that every matcher accepts, with their samples in [start, end]; those without
         any are left out. This is the evaluator's `Select`."""
         with self._lock:
-            found = ((e.labels, e.between(start, end)) for e in self._matching(matchers))
-            return [Series(labels, samples) for labels, samples in found if samples]
+            left = [e for e in self._matching(matchers) if e.last >= start]  # most are those of pods that are gone
+            return [Series(e.labels, samples) for e in left if (samples := e.between(start, end))]
 
     def series(self, matchers: Sequence[Matcher], start: float, end: float) -> list[Mapping[str, str]]:
         """The label sets of `select`."""
