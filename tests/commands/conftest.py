@@ -14,6 +14,9 @@
 With `over_the_real_feed` commands follow over the product's own watches, which catch up after each step of time;
 elsewhere over snapshots that are read.
 
+The Rollouts have ten pods. Each is scraped, measured and listed all the time: a file whose tests are about something
+else has four (`pytestmark = pytest.mark.replicas(4)`).
+
 `freeze` takes the controller away, `interrupt` presses Ctrl-C while a command waits, `changing` lists the
 methods of the requests that changed something.
 """
@@ -48,15 +51,26 @@ def over_the_real_feed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def replicas(request: pytest.FixtureRequest) -> int:
+    """How many pods the Rollouts of the fixtures have: ten, or as many as the marker says."""
+    marker = request.node.get_closest_marker("replicas")
+    return int(marker.args[0]) if marker else 10
+
+
+def sized(config: str, replicas: int) -> str:
+    return config.replace("replicas: 10", f"replicas: {replicas}")
+
+
+@pytest.fixture
 def empty(tmp_path: Path) -> World:
     """A cluster with nothing in it, and a canary.yaml."""
     return World(tmp_path)
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world(tmp_path: Path, replicas: int) -> World:
     """companyos-api v1.0.0 is Healthy."""
-    return installed(tmp_path, CONFIG)
+    return installed(tmp_path, sized(CONFIG, replicas))
 
 
 @pytest.fixture
@@ -66,27 +80,27 @@ def world_of(tmp_path: Path) -> Callable[[str], World]:
 
 
 @pytest.fixture
-def waiting(tmp_path: Path) -> World:
+def waiting(tmp_path: Path, replicas: int) -> World:
     """v1.1.0 waits for a person at 10 %."""
-    return paused_world(tmp_path, MANUAL)
+    return paused_world(tmp_path, sized(MANUAL, replicas))
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> World:
+def running(tmp_path: Path, replicas: int) -> World:
     """v1.1.0 is in its first analysis, at 10 %."""
-    return begun("running", CONFIG, tmp_path, lambda *given: judged(installed(*given)))
+    return begun("running", sized(CONFIG, replicas), tmp_path, lambda *given: judged(installed(*given)))
 
 
 @pytest.fixture
-def rolled_back(tmp_path: Path) -> World:
+def rolled_back(tmp_path: Path, replicas: int) -> World:
     """v1.1.0 was aborted by hand; its pods are gone."""
-    return begun("rolled back", MANUAL, tmp_path, lambda *given: aborted(paused_world(*given)))
+    return begun("rolled back", sized(MANUAL, replicas), tmp_path, lambda *given: aborted(paused_world(*given)))
 
 
 @pytest.fixture
-def shipped(tmp_path: Path) -> World:
+def shipped(tmp_path: Path, replicas: int) -> World:
     """v1.1.0 is Healthy, after v1.0.0."""
-    return begun("shipped", CONFIG, tmp_path, lambda *given: promoted(installed(*given)))
+    return begun("shipped", sized(CONFIG, replicas), tmp_path, lambda *given: promoted(installed(*given)))
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from companyos_canary.sandbox.kinds import EVENT
 from tests.commands.conftest import changing
 from tests.world import CONFIG, World
 
+pytestmark = pytest.mark.replicas(4)
+
 
 def events_of_ours(world: World) -> list[str]:
     found = (e for e in world.store.items(EVENT, "companyos") if e["source"].get("component") == "canary")

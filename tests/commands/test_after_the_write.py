@@ -10,6 +10,8 @@ from companyos_canary.sandbox.faults.effects import Answer, Drop, Effect, Fault,
 from tests.commands.conftest import changing, freeze
 from tests.world import World
 
+pytestmark = pytest.mark.replicas(4)
+
 COMMANDS = {
     "promote": ("promote",),
     "full": ("promote", "--full", "--yes", "--reason", "hotfix"),

@@ -7,6 +7,8 @@ from companyos_canary.sandbox.faults.effects import Answer, Fault
 from tests.commands.conftest import freeze, interrupt
 from tests.world import World
 
+pytestmark = pytest.mark.replicas(4)
+
 
 def other_hash(world: World) -> None:
     world.patch({"status": {"currentPodHash": "abc"}}, "status")
@@ -112,6 +114,7 @@ def test_list_has_its_codes(waiting: World) -> None:
     assert waiting.canary("list").code == ExitCode.FAILED
 
 
+@pytest.mark.replicas(10)
 def test_pause_resume_and_restart_are_refused_where_they_would_do_something_else(waiting: World) -> None:
     assert waiting.canary("resume").code == ExitCode.REFUSED
     assert waiting.canary("restart").code == ExitCode.REFUSED

@@ -11,6 +11,8 @@ from companyos_canary.sandbox.faults.effects import Answer, Fault
 from tests.commands.conftest import freeze, installed
 from tests.world import CONFIG, Ran, World
 
+pytestmark = pytest.mark.replicas(4)
+
 
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> World:
@@ -155,6 +157,7 @@ def test_an_abort_with_a_reason_is_told_by_whom_also_after_an_undo(world: World)
     assert "took=3s" not in newest
 
 
+@pytest.mark.replicas(10)
 def test_an_old_reason_is_not_told_of_a_later_abort(world: World) -> None:
     world.canary("deploy", "v1.1.0", "--no-wait")
     world.advance(3)

@@ -9,16 +9,18 @@ import pytest
 from companyos_canary.argo.patches.hold import PREFIX, Hold, holds
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.kinds import ROLLOUT
-from tests.commands.conftest import changing, installed, promoted
+from tests.commands.conftest import changing, installed, promoted, sized
 from tests.prototypes import begun
 from tests.turns import take_turns
 from tests.world import CONFIG, World
+
+pytestmark = pytest.mark.replicas(4)
 
 
 @pytest.fixture
 def left(tmp_path: Path) -> World:
     """v1.1.0 was left by an undo, and is held."""
-    return begun("held", CONFIG, tmp_path, lambda *given: left_with_a_hold(promoted(installed(*given))))
+    return begun("held", sized(CONFIG, 4), tmp_path, lambda *given: left_with_a_hold(promoted(installed(*given))))
 
 
 def left_with_a_hold(world: World) -> World:

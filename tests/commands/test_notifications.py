@@ -10,6 +10,8 @@ from companyos_canary.sandbox.faults.effects import Answer, Fault
 from companyos_canary.sandbox.kinds import CONFIGMAP, ROLLOUT
 from tests.world import World
 
+pytestmark = pytest.mark.replicas(4)
+
 TRIGGER = """\
 - when: rollout.status.phase == 'Paused' and rollout.spec.replicas > 1
   send: [paused]

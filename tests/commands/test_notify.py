@@ -17,6 +17,8 @@ from companyos_canary.sandbox.faults.effects import Answer, Fault
 from companyos_canary.sandbox.kinds import CONFIGMAP, NAMESPACE, SECRET
 from tests.world import Ran, World
 
+pytestmark = pytest.mark.replicas(4)
+
 RECORDED = yaml.load((Path(__file__).parent / "notify" / "recorded.yaml").read_text(), yaml.CSafeLoader)
 META = {"name": "argo-rollouts-notification-configmap", "namespace": "companyos"}
 TAKEN = b'{"ok": true, "success": true, "status": 1, "data": {"authToken": "tok", "userId": "u1"}}'

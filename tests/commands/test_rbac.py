@@ -12,12 +12,14 @@ from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Response
 from companyos_canary.sandbox.api.access import Attributes, Roles, read_roles
 from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, CONFIGMAP, EXPERIMENT, ROLLOUT, SECRET
-from tests.commands.conftest import bound, changing, paused_world
+from tests.commands.conftest import bound, changing, paused_world, sized
 from tests.commands.test_create import template_object
 from tests.commands.test_notifications import config_map
 from tests.commands.test_terminate import COMPARE
 from tests.prototypes import begun
 from tests.world import MANUAL, World
+
+pytestmark = pytest.mark.replicas(4)
 
 SUBJECT = {"kind": "ServiceAccount", "name": "ci", "namespace": "companyos"}
 LOOKS = (
@@ -95,7 +97,9 @@ class Asked:
 def paused(folder: Path, verb: str = "") -> World:
     """v1.1.0 waits for a person at 10 %, and an Experiment runs; or what a verb begins with."""
     before = BEFORE.get(verb, ())
-    return begun(f"before {before}", MANUAL, folder, lambda *given: _with_objects(paused_world(*given), before))
+    return begun(
+        f"before {before}", sized(MANUAL, 4), folder, lambda *given: _with_objects(paused_world(*given), before)
+    )
 
 
 def _with_objects(world: World, before: tuple[str, ...]) -> World:

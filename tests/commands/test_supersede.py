@@ -14,6 +14,8 @@ from tests.commands.conftest import changing, freeze, installed
 from tests.turns import take_turns
 from tests.world import CONFIG, World
 
+pytestmark = pytest.mark.replicas(4)
+
 ONE_STEP = CONFIG.replace("  - {weight: 25, analysis: 6s}\n  - {weight: 50, analysis: 6s}\n", "").replace(
     "10\nsteps", "2\nsteps"
 )

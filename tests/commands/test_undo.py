@@ -11,9 +11,11 @@ from companyos_canary.argo.patches.record import record_of
 from companyos_canary.errors import ExitCode
 from companyos_canary.model.http import Request
 from companyos_canary.sandbox.kinds import ANALYSISRUN, EVENT, REPLICASET
-from tests.commands.conftest import changing, freeze, installed
+from tests.commands.conftest import changing, freeze, installed, sized
 from tests.prototypes import begun
 from tests.world import CONFIG, World
+
+pytestmark = pytest.mark.replicas(4)
 
 
 def test_mid_way_it_goes_back_to_stable_at_once(world: World) -> None:
@@ -109,6 +111,7 @@ def test_it_leaves_a_record_and_a_later_undo_still_knows_what_was_good(shipped: 
     assert shipped.rollout().image() == "companyos-api:v1.3.0"
 
 
+@pytest.mark.replicas(10)
 @pytest.mark.every_pace
 def test_within_the_rollback_window_no_step_is_run_or_said_to_be(world: World) -> None:
     world.patch({"spec": {"rollbackWindow": {"revisions": 2}}})
@@ -125,7 +128,7 @@ def test_within_the_rollback_window_no_step_is_run_or_said_to_be(world: World) -
 def tried_again_and_aborted(folder: Path, *reason: str) -> World:
     """v1.1.0 was stable, then v1.3.0; v1.1.0 was tried again and aborted, then v1.4.0 shipped."""
     story = " ".join(("tried again and aborted", *reason))
-    return begun(story, CONFIG, folder, lambda *given: _tried_again(installed(*given), *reason))
+    return begun(story, sized(CONFIG, 4), folder, lambda *given: _tried_again(installed(*given), *reason))
 
 
 def _tried_again(world: World, *reason: str) -> World:
@@ -142,7 +145,7 @@ def _tried_again(world: World, *reason: str) -> World:
 
 def one_was_bad(folder: Path) -> World:
     """v1.1.0 was stable, v1.2.0 was aborted by its metrics, and v1.3.0 is stable."""
-    return begun("one was bad", CONFIG, folder, lambda *given: _deployed(installed(*given)))
+    return begun("one was bad", sized(CONFIG, 4), folder, lambda *given: _deployed(installed(*given)))
 
 
 def _deployed(world: World) -> World:
