@@ -5,8 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from msgspec.structs import replace
+
 from companyos_canary.argo.gitops import FLUX, MANAGERS, TRACKING
+from companyos_canary.argo.history import as_if_current
 from companyos_canary.argo.phase import invalid_spec, shown_phase, tells_of_an_earlier_version
+from companyos_canary.diagnosis.analysis import failed
 from companyos_canary.diagnosis.case import (
     Case,
     Explanation,
@@ -310,7 +314,12 @@ def superseded(case: Case) -> Explanation | None:
     else:
         sentence = f"{case.wanted} was never started: the Rollout's spec has {now}"
     replaced = case.named("ReplicaSet", old[0].name) if old else None
+    own = failed(replace(case, snapshot=as_if_current(case.snapshot, old[0]))) if old else None
+    if own:
+        then = f"{now} (revision {case.rollout.revision}) came after it"
+        sentence = f"{case.wanted} was rolled back: {own.because}; {then}"
     evidence = (
+        *(own.evidence[:2] if own else ()),
         *_image(case),
         *case.field("metadata", "annotations", REVISION),
         *quote("ReplicaSet", replaced, "metadata", "annotations", REVISION),

@@ -40,6 +40,20 @@ def test_another_version_is_asked_about_by_name(waiting: World) -> None:
     assert ran.json["data"]["sentence"] == "v1.0.9 was never started: the Rollout's spec has v1.1.0"
 
 
+def test_a_version_that_was_rolled_back_before_another_one_came_was_not_superseded(world: World) -> None:
+    assert world.canary("deploy", "errors-1", "-q").code == ExitCode.DEGRADED
+    assert world.canary("deploy", "v1.1.0", "-q").code == ExitCode.OK
+    data = world.canary("why", "--version", "errors-1", "-o", "json").json["data"]
+    assert data["sentence"].startswith("errors-1 was rolled back: error-rate "), data
+    assert data["sentence"].endswith("; v1.1.0 (revision 3) came after it")
+    assert any(e["object"].startswith("AnalysisRun/") for e in data["evidence"])
+    assert world.canary("undo", "--to", "v1.0.0", "-q").code == ExitCode.OK
+    sentence = world.canary("why", "--version", "errors-1", "--field", "sentence").out
+    assert sentence.startswith("errors-1 was rolled back: error-rate "), sentence
+    sentence = world.canary("why", "--version", "v1.1.0", "--field", "sentence").out
+    assert sentence == "v1.1.0 is not live: the Rollout is back on v1.0.0\n"
+
+
 def test_what_may_not_be_listed_is_said_and_the_rest_is_answered(waiting: World) -> None:
     waiting.allowed = lambda asked: asked.resource != POD.plural
     ran = waiting.canary("why", "-o", "json")
