@@ -113,7 +113,9 @@ def _checks(session: base.Session, before: str) -> Iterator[Check]:
     yield from prerequisites.rights_checks(cluster, snapshot)
     yield from _of_rollout(session, snapshot, settings, deployment)
     if before:
-        yield readiness.before(before, _outcome(session, snapshot, before))
+        image = snapshot.rollout.image(session.container)
+        now = snapshot.rollout.aborted and version(before) in (version(image), image)
+        yield readiness.before(before, _outcome(session, snapshot, before), now=now)
 
 
 def _connection(cluster: Cluster, server: Json, now: datetime) -> Iterator[Check]:

@@ -112,14 +112,14 @@ def _wrong_version(snapshot: Snapshot, name: str, hash_: str) -> str:
 
 
 def orphaned_services(snapshot: Snapshot, found: Iterable[Fields]) -> Iterator[Check]:
-    """`found`: the Services of the namespace. One that this Rollout had before, and does not name any more, keeps the
-    hash: it loses its pods with the next release."""
+    """`found`: the Services of the namespace. One with a hash of this Rollout that it does not name loses its pods with
+    the next release. Where the Rollout has managed it, the controller takes the hash out (upstream service/service.go).
+    """
     rollout, ours = snapshot.rollout, {r.hash for r in snapshot.replicasets}
     named = {*strategy_services(rollout), *_ping_pong(rollout)}
     for service in found:
         name, hash_ = str(at(service, "metadata", "name")), at(service, "spec", "selector", HASH_LABEL)
-        owner = at(service, "metadata", "annotations", MANAGED_BY)
-        if not hash_ or name in named or (hash_ not in ours and owner != rollout.name):
+        if hash_ not in ours or name in named or at(service, "metadata", "annotations", MANAGED_BY):
             continue
         serves = snapshot.replicaset(str(hash_))
         if serves is None or not (serves.desired or serves.replicas):
@@ -266,11 +266,11 @@ def _scaler_name(scaler: Fields) -> str:
     return f"ScaledObject {owner} of KEDA" if owner else f"HorizontalPodAutoscaler {at(scaler, 'metadata', 'name')}"
 
 
-def before(version: str, outcome: str) -> Check:
-    """`outcome`: how the version ended if it was aborted before, else empty."""
+def before(version: str, outcome: str, *, now: bool) -> Check:
+    """`outcome`: how the version ended if it was aborted before, else empty; `now`: it is the newest one, still."""
     if outcome:
         text = f"{version} was shipped before and {outcome}"
-        return Check("version", "fault", text, "deploy a fixed version, or `canary retry`")
+        return Check("version", "fault", text, f"deploy a fixed version{', or `canary retry`' if now else ''}")
     return Check("version", "ok", f"{version} is not known to have failed")
 
 

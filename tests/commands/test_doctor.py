@@ -25,7 +25,7 @@ from companyos_canary.model.rollout import Rollout
 from companyos_canary.model.snapshot import Snapshot
 from companyos_canary.sandbox.faults.effects import Drop, Fault
 from companyos_canary.sandbox.kinds import DEPLOYMENT as DEPLOYMENTS
-from companyos_canary.sandbox.kinds import ROLLOUT
+from companyos_canary.sandbox.kinds import REPLICASET, ROLLOUT
 from companyos_canary.sandbox.scenarios import find
 from tests.commands.conftest import freeze, installed
 from tests.commands.test_apply import an_autoscaler_is_attached
@@ -176,6 +176,14 @@ def test_a_version_that_was_aborted_before_would_fail_again(rolled_back: World) 
     assert ran.code == ExitCode.DEGRADED
     assert "✖ v1.1.0 was shipped before and was aborted" in ran.out
     assert "version" not in checks(rolled_back, "--before", "v1.2.0")
+
+
+def test_a_retry_is_the_fix_only_of_the_version_that_is_aborted_now(rolled_back: World) -> None:
+    fix = checks(rolled_back, "--before", "v1.1.0")["version"]["fix"]
+    assert fix == "deploy a fixed version, or `canary retry`"
+    rolled_back.canary("undo")
+    assert rolled_back.canary("retry").code == ExitCode.REFUSED
+    assert checks(rolled_back, "--before", "v1.1.0")["version"]["fix"] == "deploy a fixed version"
 
 
 def test_a_version_that_is_no_version_is_refused(world: World) -> None:
@@ -579,21 +587,26 @@ def lines(world: World, id_: str) -> list[str]:
     return [c["sentence"] for c in found if c["id"] == id_ and c["mark"] != "ok"]
 
 
-def test_a_service_that_the_rollout_let_go_of_loses_its_pods_with_the_next_release(world: World) -> None:
-    stable = world.rollout().stable_hash
-    a_service(world, "old-stable", stable, "companyos-api")
-    a_service(world, "older", "6f9d", "companyos-api")
-    a_service(world, "not-ours", "6f9d", "another")
-    a_service(world, "plain", "")
-    assert [line.partition(":")[0] for line in lines(world, "services")] == [
+def test_a_service_with_a_hash_that_the_rollout_does_not_name_loses_its_pods(shipped: World) -> None:
+    """The controller itself frees one that the Rollout has managed."""
+    stable = shipped.rollout().stable_hash
+    older = next(
+        r["metadata"]["labels"][HASH_LABEL] for r in shipped.store.items(REPLICASET) if not r["spec"]["replicas"]
+    )
+    a_service(shipped, "old-stable", stable)
+    a_service(shipped, "older", older)
+    a_service(shipped, "managed", stable, "companyos-api")
+    a_service(shipped, "not-ours", "6f9d", "another")
+    a_service(shipped, "plain", "")
+    assert [line.partition(":")[0] for line in lines(shipped, "services")] == [
         f"Service old-stable selects the pods of {stable} alone, and would have none after the next release",
-        "Service older selects the pods of 6f9d alone, of which there are none",
+        f"Service older selects the pods of {older} alone, of which there are none",
     ]
-    assert world.canary("doctor").code == ExitCode.DEGRADED
+    assert shipped.canary("doctor").code == ExitCode.DEGRADED
 
 
 def test_the_command_that_frees_a_service_frees_it(world: World) -> None:
-    a_service(world, "old-stable", world.rollout().stable_hash, "companyos-api")
+    a_service(world, "old-stable", world.rollout().stable_hash)
     (fix,) = (c["fix"] for c in checks(world).values() if c["id"] == "services")
     *_, body = shlex.split(fix)
     world.answer(patch_request(SERVICE, "companyos", "old-stable", json.loads(body)))
