@@ -123,7 +123,7 @@ def _progress(session: base.Session, run: AnalysisRun, seen: dict[str, int]) -> 
     for one in judged(run):
         before, seen[one.row.name] = seen.get(one.row.name, 0), one.row.measured
         if one.row.measured > before:
-            of = f"/{one.row.planned}" if one.row.planned else ""
+            of = f"/{one.row.planned}" if one.row.measured <= one.row.planned else ""
             value = f" {number_text(one.row.known)}" if one.row.known is not None else ""
             session.note(f"{one.row.name}{value} {one.row.verdict} ({one.row.measured}{of})")
 

@@ -1,5 +1,8 @@
 """`canary verify`: a template is run now, and its verdict is the exit code."""
 
+import re
+from collections.abc import Callable
+
 import pytest
 
 from companyos_canary.errors import ExitCode
@@ -7,6 +10,7 @@ from companyos_canary.sandbox.faults.effects import Answer, Drop, Fault
 from companyos_canary.sandbox.kinds import ANALYSISTEMPLATE, CLUSTERANALYSISTEMPLATE, SECRET
 from tests.commands.conftest import changing, interrupt
 from tests.commands.test_create import runs, template_object
+from tests.commands.test_evidence import FOUR_LINES
 from tests.world import World
 
 
@@ -46,6 +50,14 @@ def test_each_measurement_is_a_line_for_people_and_the_end_a_table(ready: World)
     assert "revision" not in ran.out
     quiet = ready.canary("verify", "answer", "-a", "is=vector(2)", "-q")
     assert quiet.err == ""
+
+
+def test_more_measurements_than_were_planned_are_not_counted_out_of_these(world_of: Callable[[str], World]) -> None:
+    """Without requests of a canary it waits for them, and measures again."""
+    ran = world_of(FOUR_LINES).canary("verify", "companyos-api-2m")
+    assert ran.code == ExitCode.UNFINISHED, ran
+    counted = re.findall(r"error-rate no data \((.*)\)", ran.err)
+    assert counted[:5] == ["1/4", "2/4", "3/4", "4/4", "5"]
 
 
 def test_a_template_of_the_cluster(ready: World) -> None:
