@@ -2,22 +2,29 @@
 
 import json
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.api.access import Attributes
 from companyos_canary.sandbox.kinds import ROLLOUT
-from tests.commands.conftest import changing, freeze
+from tests.commands.conftest import changing, freeze, paused_world, sized
+from tests.prototypes import begun
 from tests.turns import take_turns
-from tests.world import World
+from tests.world import MANUAL, World
 
 NAMES = ("companyos-api", "shop", "web")
 
 
 @pytest.fixture
-def three(waiting: World) -> World:
+def three(tmp_path: Path) -> World:
     """companyos-api, shop and web all wait for a person at 10 % of v1.1.0; the last two are of team checkout."""
+    few = sized(MANUAL, 4)
+    return begun("three", few, tmp_path, lambda *given: _with_two_more(paused_world(*given)))
+
+
+def _with_two_more(waiting: World) -> World:
     first = waiting.store.read(ROLLOUT, "companyos", "companyos-api")
     for name in NAMES[1:]:
         live = json.loads(json.dumps(first))

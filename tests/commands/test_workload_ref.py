@@ -13,6 +13,7 @@ from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox import cluster as sandbox
 from companyos_canary.sandbox.faults.effects import Answer, Fault
 from companyos_canary.sandbox.kinds import AUTOSCALER, DEPLOYMENT, ROLLOUT
+from tests.prototypes import begun
 from tests.world import CONFIG, World
 
 NAME = "companyos-api"
@@ -49,8 +50,12 @@ def merge(obj: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def referring(tmp_path: Path) -> World:
     """companyos-api v1.0.0 is Healthy; its template is the Deployment's."""
-    (tmp_path / "reference.yaml").write_text(REFERENCE)
-    made = World(tmp_path, f"{CONFIG}merge: [reference.yaml]\n")
+    return begun("referring", f"{CONFIG}merge: [reference.yaml]\n", tmp_path, _referring)
+
+
+def _referring(folder: Path, config: str) -> World:
+    (folder / "reference.yaml").write_text(REFERENCE)
+    made = World(folder, config)
     made.store.create(DEPLOYMENT, deployment())
     ran = made.canary("apply", "v1.0.0", "-q")
     assert ran.code == ExitCode.OK, ran
