@@ -7,6 +7,7 @@ import pytest
 
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.kinds import REPLICASET, ROLLOUT
+from tests.commands.conftest import sized
 from tests.world import CONFIG, World
 
 REQUIRED = "{requiredDuringSchedulingIgnoredDuringExecution: {}}"
@@ -17,7 +18,7 @@ MERGE = "kind: Rollout\nmetadata: {name: companyos-api}\nspec:\n  strategy: {can
 def world(folder: Path, wanted: str) -> World:
     """v1.0.0 is Healthy, with that antiAffinity."""
     (folder / "apart.yaml").write_text(MERGE % wanted)
-    made = World(folder, f"{CONFIG}merge: [apart.yaml]\n")
+    made = World(folder, f"{sized(CONFIG, 4)}merge: [apart.yaml]\n")
     ran = made.canary("apply", "v1.0.0", "-q")
     assert ran.code == ExitCode.OK, ran
     made.advance(10)

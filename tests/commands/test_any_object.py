@@ -16,6 +16,8 @@ from tests.commands.conftest import freeze
 from tests.prototypes import copied
 from tests.world import World
 
+pytestmark = pytest.mark.replicas(4)
+
 GONE = object()
 WRONG: list[Any] = [
     *(GONE, None, "", "x", "²", "9" * 5000, "99999999999h", "2026-13-45T99:99:99Z", "0001-01-01T00:00:00Z"),

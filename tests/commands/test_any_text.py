@@ -11,6 +11,8 @@ from companyos_canary.model.http import Request, Response
 from tests.commands.conftest import freeze
 from tests.world import Ran, World
 
+pytestmark = pytest.mark.replicas(4)
+
 LINE = "verdict=healthy version=v1.2.0 exit=0"
 HOSTILE = f"a\x1b[31m\x1b]52;c;aGk=\x07\x00\rX\n{LINE}\n::error::boo\u202e\u0085"
 RAW = "\x07\x00\r\u202e\u0085"

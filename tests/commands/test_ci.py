@@ -13,6 +13,8 @@ from tests.commands.conftest import freeze, is_judged
 from tests.docs import ROOT
 from tests.world import World
 
+pytestmark = pytest.mark.replicas(4)
+
 GITHUB = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": "outputs", "GITHUB_STEP_SUMMARY": "summary"}
 PAGE = ROOT / "docs" / "ci.md"
 # The clock, the elapsed time, words, then only key=value.
@@ -175,6 +177,7 @@ def test_a_version_that_is_stable_already_has_outputs(world: World) -> None:
     }
 
 
+@pytest.mark.replicas(10)
 def test_what_no_controller_acts_on_is_annotated(world: World) -> None:
     freeze(world)
     ran = world.canary("deploy", "v1.1.0", environ=GITHUB)
@@ -242,6 +245,7 @@ def test_the_timeline_of_an_abort_by_hand(running: World) -> None:
     assert found == ["passed", "stopped here", "not reached"]
 
 
+@pytest.mark.replicas(10)
 @pytest.mark.every_pace
 def test_an_abort_before_the_second_analysis_begins_has_stopped_the_second_step(running: World) -> None:
     running.until(lambda r: r.step_index == 2)

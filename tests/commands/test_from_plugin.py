@@ -20,6 +20,8 @@ from tests.commands.test_notifications import config_map
 from tests.commands.test_terminate import COMPARE
 from tests.world import World
 
+pytestmark = pytest.mark.replicas(4)
+
 PAGE = docs.ROOT / "docs" / "from-plugin.md"
 VERBS = "abort completion create dashboard get lint list notifications pause promote restart retry set status "
 VERBS += "terminate undo version"

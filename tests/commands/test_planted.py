@@ -18,7 +18,7 @@ from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.credentials import make_identity
 from companyos_canary.sandbox.kinds import ANALYSISRUN, ANALYSISTEMPLATE, POD, SECRET
 from companyos_canary.sandbox.server import Server
-from tests.commands.conftest import freeze, installed
+from tests.commands.conftest import freeze, installed, sized
 from tests.printed import SECRETS
 from tests.world import CONFIG, Ran, World
 
@@ -147,7 +147,7 @@ class Stage(Struct):
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Stage]:
-    world = installed(folder, CONFIG)
+    world = installed(folder, sized(CONFIG, 4))
     world.canary("deploy", "v1.1.0", "--no-wait")
     world.advance(2)
     identity = make_identity()

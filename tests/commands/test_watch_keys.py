@@ -12,6 +12,8 @@ from companyos_canary.sandbox.kinds import ROLLOUT
 from tests.commands.conftest import changing, freeze
 from tests.world import Ran, World
 
+pytestmark = pytest.mark.replicas(4)
+
 NO_COLOUR = {"NO_COLOR": "1"}
 LEAVE = (1.0, "q")
 
@@ -32,6 +34,7 @@ def ordered(act: Callable[[Callable[[], None]], object]) -> Callable[..., None]:
     return start
 
 
+@pytest.mark.replicas(10)
 def test_abort_by_key_asks_once_and_ends_with_3(running: World) -> None:
     ran = watch(running, (1, "a"), (1, "y"))
     assert ran.code == ExitCode.DEGRADED
@@ -107,6 +110,7 @@ def test_who_may_not_patch_is_told_so(running: World) -> None:
     assert not running.rollout().aborted
 
 
+@pytest.mark.replicas(10)
 @pytest.mark.prompt_only("asserts the seconds between two keys")
 def test_what_was_confirmed_for_one_step_is_not_done_at_another(waiting: World) -> None:
     order = ordered(lambda work: (waiting.canary("promote", "-q"), work()))
@@ -160,6 +164,7 @@ def test_stay_in_a_pipe_ends_with_its_time(running: World) -> None:
     assert "healthy version=v1.1.0" in ran.out
 
 
+@pytest.mark.replicas(10)
 def test_prometheus_stands_beside_what_was_measured(running: World) -> None:
     ran = watch(running, (4, "q"))
     assert re.search(r"\(1 of 10\)   measured \d+ %", ran.out)
