@@ -241,14 +241,18 @@ def _meant(before: Rollout, decision: Change) -> tuple[object, ...]:
 
 def _patched(cluster: Cluster, verb: Verb, before: Rollout, decision: Change) -> Changed:
     """Sends the patches in their order. Once the first is accepted, one that fails is only a note:
-    what was sent stays. Behind one without an answer, only a verb that insists sends the others."""
+    what was sent stays. Behind one without an answer, only a verb that insists sends the others; behind one
+    that met another Rollout of its name none does."""
     after, notes = before, list[str]()
     unsure: Uncertain | None = None
     for number, patch in enumerate(decision.patches):
         if unsure and not verb.insists:
             break
         try:
-            after = send(cluster, after, patch)
+            found = send(cluster, after, patch)
+            if number and found.uid != after.uid:
+                break
+            after = found
         except Uncertain as error:
             unsure = unsure or error
         except CanaryError as error:

@@ -8,7 +8,7 @@ import pytest
 from companyos_canary.errors import ExitCode
 from companyos_canary.sandbox.kinds import ROLLOUT
 from tests.commands.conftest import freeze
-from tests.commands.test_stopping_laws import FULL, images
+from tests.commands.test_stopping_laws import FULL, before_the_patch, images
 from tests.world import World
 
 AGAIN = "was deleted and created again"
@@ -40,6 +40,17 @@ def test_no_verb_takes_the_new_one_for_the_one_it_has_changed(waiting: World, co
     assert ran.code == ExitCode.UNOBSERVED, ran
     assert f"`companyos-api` {AGAIN}" in ran.out + ran.err
     assert "another version" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize("command", [("promote",), FULL, ("abort",)], ids=lambda c: " ".join(c[:2]))
+def test_a_record_that_meets_the_new_one_is_no_proof_that_it_was_changed(
+    waiting: World, command: tuple[str, ...]
+) -> None:
+    """The record of who did it and why is a second patch."""
+    before_the_patch(waiting, lambda: created_again(waiting), to=f"/{ROLLOUT.plural}/companyos-api")
+    ran = waiting.canary(*command, "--reason", "the fix")
+    assert ran.code == ExitCode.UNOBSERVED, ran
+    assert f"`companyos-api` {AGAIN}" in ran.out + ran.err
 
 
 @pytest.mark.parametrize(("before", "command"), [("pause", "resume"), ("abort", "retry")])
