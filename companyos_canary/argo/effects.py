@@ -136,8 +136,10 @@ def paused(before: Rollout, now: Rollout) -> Effect:
     return Effect.SEEN if now.paused and now.observed else Effect.PENDING
 
 
-def resumed(_: Rollout, now: Rollout) -> Effect:
+def resumed(before: Rollout, now: Rollout) -> Effect:
     """Seen when the controller has observed the spec without the pause."""
+    if now.paused and now.generation > before.generation:
+        return Effect.OTHER
     return Effect.SEEN if not now.paused and now.observed else Effect.PENDING
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from companyos_canary.actions.change import Changed, Verb, change
 from companyos_canary.argo.effects import Effect, Seen
@@ -150,7 +151,10 @@ def changed(
 
 
 def unseen(session: Session, changed: Changed, verb: str) -> Answer:
-    """The answer where a change was sent, and its effect was not seen."""
+    """The answer where a change was sent, and its effect was not seen. What it was to come to is no fact where another
+    change came behind it."""
+    if isinstance(changed.decision, Change) and changed.effect in (Effect.OTHER, Effect.REPLACED):
+        changed = replace(changed, notes=tuple(n for n in changed.notes if n != changed.decision.note))
     said, code = _what_came(changed, f"the {verb} of {session.rollout} in {session.place}")
     return sent_answer(session, changed, said, code=code)
 

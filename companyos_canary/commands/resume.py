@@ -16,7 +16,7 @@ EXAMPLES = (
     "canary resume web shop                 several at once; or -l team=checkout",
 )
 OUTPUT = Output((*CHANGE, Several))
-EXITS = exits(ExitCode.REFUSED, ExitCode.UNOBSERVED, ExitCode.TIMEOUT)
+EXITS = exits(ExitCode.SUPERSEDED, ExitCode.REFUSED, ExitCode.UNOBSERVED, ExitCode.TIMEOUT)
 
 
 def resume(

@@ -205,3 +205,13 @@ def test_what_no_controller_has_seen_is_not_said_to_be_done(empty: World) -> Non
     empty.canary("apply", "v1.0.0", "--no-wait")
     assert "no controller has acted on it yet: is Argo Rollouts running" in empty.canary("get").out
     assert empty.canary("pause").code == ExitCode.UNOBSERVED
+
+
+def test_a_resume_that_someone_takes_back_is_not_called_unseen(waiting: World) -> None:
+    assert waiting.canary("pause").code == ExitCode.OK
+    acts = [lambda: CHANGES["pause"](waiting)]
+    waiting.on_wait.append(lambda: acts.pop()() if acts else None)
+    ran = waiting.canary("resume")
+    assert ran.code == ExitCode.SUPERSEDED, ran
+    assert "the resume of companyos-api in companyos @ sandbox was sent, but something else changed it" in ran.out
+    assert "still waits" not in ran.err
