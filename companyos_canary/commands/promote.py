@@ -206,17 +206,16 @@ def promote_everything(session: Session, wanted: _Wanted, *, yes: bool, timeout:
         session.note(result.decision.message)
     if wanted.no_wait:
         return sent_answer(session, result, f"the full promote of {name} was sent")
-    live = resolved_if_possible(session.cluster, result.after)
-    container = container_of(live, session.container)
-    image = live.image(container)
+    live, promoted = (resolved_if_possible(session.cluster, one) for one in (result.after, result.before))
+    container = container_of(promoted, session.container)
+    image = promoted.image(container)
     if not going_on and result.effect not in (Effect.SEEN, Effect.OTHER):
         answer = unseen(session, result, "full promote")
         verdict = "timeout" if answer.code is ExitCode.TIMEOUT else "unobserved"
         return replace(answer, lines=verdict_lines(session, answer.lines[0], verdict, image, answer.code))
     if result.effect is Effect.OTHER and not live.aborted:
-        promoted = resolved_if_possible(session.cluster, result.before).image(container)
         said = f"the full promote of {name} was sent, but another version replaced it"
-        lines = verdict_lines(session, said, "superseded", promoted, ExitCode.SUPERSEDED)
+        lines = verdict_lines(session, said, "superseded", image, ExitCode.SUPERSEDED)
         return replace(sent_answer(session, result, said, code=ExitCode.SUPERSEDED), lines=lines)
     return follow_to_the_end(session, live, Aim(timeout=timeout, container=container, image=image, sent=True))
 

@@ -13,7 +13,7 @@ from companyos_canary.model.http import Request, Response
 from companyos_canary.sandbox.kinds import ROLLOUT
 from tests.commands.conftest import at_the_pause, changing, freeze
 from tests.commands.test_abort import take
-from tests.commands.test_stopping_laws import STEPS, before_the_patch, images, with_image
+from tests.commands.test_stopping_laws import FULL, STEPS, before_the_patch, images, with_image
 from tests.world import MANUAL, World
 
 CHANGES: dict[str, Callable[[World], object]] = {
@@ -215,3 +215,21 @@ def test_a_resume_that_someone_takes_back_is_not_called_unseen(waiting: World) -
     assert ran.code == ExitCode.SUPERSEDED, ran
     assert "the resume of companyos-api in companyos @ sandbox was sent, but something else changed it" in ran.out
     assert "still waits" not in ran.err
+
+
+def test_a_full_promote_that_someone_undoes_is_not_done_when_the_other_version_is(waiting: World) -> None:
+    """The controller has taken the promote up, and not looked at the version that was put back."""
+    working = waiting.sandbox
+    freeze(waiting)
+
+    def undone() -> None:
+        waiting.sandbox = working
+        waiting.advance(0.1)
+        freeze(waiting)
+        with_image(waiting, "v1.0.0")
+
+    acts = [lambda: setattr(waiting, "sandbox", working), undone]
+    waiting.on_wait.append(lambda: acts.pop()() if acts else None)
+    ran = waiting.canary(*FULL)
+    assert ran.code == ExitCode.SUPERSEDED, ran
+    assert "version=v1.1.0" in ran.last
