@@ -187,6 +187,8 @@ def settle(
     def judge(rollout: Rollout) -> Effect:
         if rollout.uid != applied.uid:
             return Effect.REPLACED
+        if rollout.containers != applied.containers:
+            return Effect.OTHER
         word = shown_phase(rollout).word
         known = rollout.current_hash or invalid_spec(rollout)
         seen = rollout.observed and rollout.generation >= applied.generation and known

@@ -48,7 +48,14 @@ EXAMPLES = (
     "canary apply --roll                    apply, and start a canary",
 )
 OUTPUT = Output((Applied,))
-EXITS = exits(ExitCode.DEGRADED, ExitCode.REFUSED, ExitCode.UNOBSERVED, ExitCode.TIMEOUT, ExitCode.INTERRUPTED)
+EXITS = exits(
+    ExitCode.DEGRADED,
+    ExitCode.SUPERSEDED,
+    ExitCode.REFUSED,
+    ExitCode.UNOBSERVED,
+    ExitCode.TIMEOUT,
+    ExitCode.INTERRUPTED,
+)
 LATER = "counts from the next version"
 NEW_TEMPLATES = "no canary starts; analyses that begin from now on use the new AnalysisTemplates"
 FIRST = "no canary, no analysis: nothing to compare with"
@@ -127,9 +134,12 @@ def _ended(session: base.Session, planned: action.Planned, waited: "Waited[Rollo
     seen = waited.seen
     phase = shown_phase(seen)
     ready = f"{seen.available_replicas}/{seen.replicas} available"
-    if waited.effect is Effect.REPLACED:
-        line = f"{seen.name} in {session.place} was applied, but then it was deleted and created again"
-        return _answer(session, planned, (line,), applied=True, code=ExitCode.UNOBSERVED, rollout=seen)
+    if waited.effect in (Effect.REPLACED, Effect.OTHER):
+        gone = waited.effect is Effect.REPLACED
+        then = "then it was deleted and created again" if gone else "something else changed it meanwhile"
+        code = ExitCode.UNOBSERVED if gone else ExitCode.SUPERSEDED
+        line = f"{seen.name} in {session.place} was applied, but {then}; look with `canary status`"
+        return _answer(session, planned, (line,), applied=True, code=code, rollout=seen)
     if waited.effect is Effect.PENDING:
         begun = seen.observed and seen.current_hash and not waited.trouble
         code = ExitCode.TIMEOUT if begun or waited.timed_out else ExitCode.UNOBSERVED

@@ -233,3 +233,12 @@ def test_a_full_promote_that_someone_undoes_is_not_done_when_the_other_version_i
     ran = waiting.canary(*FULL)
     assert ran.code == ExitCode.SUPERSEDED, ran
     assert "version=v1.1.0" in ran.last
+
+
+def test_an_apply_that_another_version_overtakes_has_started_no_canary(world: World) -> None:
+    freeze(world)
+    acts = [lambda: with_image(world, "v1.3.0")]
+    world.on_wait.append(lambda: acts.pop()() if acts else None)
+    ran = world.canary("apply", "v1.1.0", "--roll")
+    assert ran.code == ExitCode.SUPERSEDED, ran
+    assert "was applied, but something else changed it meanwhile" in ran.out
