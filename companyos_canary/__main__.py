@@ -1,11 +1,13 @@
 """`python -m companyos_canary` is `canary`; Ctrl-C also counts while the program is loaded."""
 
 import atexit
-import contextlib
 import gc
 import os
 import sys
-from typing import NoReturn
+
+TYPE_CHECKING = False  # `typing` is loaded where Ctrl-C is awaited already
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 def main() -> None:
@@ -19,13 +21,15 @@ def main() -> None:
     _leave(code)
 
 
-def _leave(code: int) -> NoReturn:
+def _leave(code: int) -> "NoReturn":
     """Ends the process as Python does, but does not take all modules and values apart one by one: that is a quarter of
     the time of a short verb."""
     atexit._run_exitfuncs()
     for stream in filter(None, (sys.stdout, sys.stderr)):
-        with contextlib.suppress(OSError, ValueError):
+        try:
             stream.flush()
+        except (OSError, ValueError):
+            continue
     os._exit(code)
 
 

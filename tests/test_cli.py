@@ -208,6 +208,15 @@ def test_the_table_of_modules_has_every_verb() -> None:
     assert set(MAY_LOAD) == set(cli.VERBS)
 
 
+def test_nothing_of_python_is_loaded_before_ctrl_c_is_awaited() -> None:
+    """What is loaded before is interrupted with a traceback."""
+    package = str(Path(cli.__file__).parent.parent)
+    listing = f"import os, sys; sys.path.insert(0, {package!r}); before = {{*sys.modules}}\n"
+    listing += "import companyos_canary.__main__; print(*{*sys.modules} - before)"
+    done = subprocess.run([sys.executable, "-Sc", listing], capture_output=True, text=True, timeout=120, check=True)
+    assert {*done.stdout.split()} == {"companyos_canary", "companyos_canary.__main__", "atexit", "gc"}
+
+
 def test_version(said: Callable[..., Ran]) -> None:
     assert said("--version") == Ran(0, f"canary {__version__}\n", "")
 
