@@ -137,6 +137,17 @@ def test_the_weights_of_a_canary_stay_where_its_strategy_becomes_blue_green() ->
     assert stage.object["status"]["canary"] == {"weights": weights}
 
 
+def test_blue_green_has_no_step_index() -> None:
+    stage = at_first_pause()
+    stage.abort()
+    stage.run()
+    assert stage.rollout.step_index == 0
+    stage.create(SERVICE, "active", {"spec": {"selector": dict(LABELS), "ports": [{"port": 80}]}})
+    stage.edit(lambda r: r["spec"].update(strategy={"blueGreen": {"activeService": "active"}}))
+    stage.run()
+    assert "currentStepIndex" not in stage.object["status"]
+
+
 def test_two_undos_go_back_and_forth() -> None:
     stage = at_first_pause()
     for tag, revisions in (("v1", ["3", "2"]), ("v2", ["3", "4"]), ("v1", ["5", "4"])):

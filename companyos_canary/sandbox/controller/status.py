@@ -124,11 +124,12 @@ def write_conditions(state: Pass, wanted: list[Wanted], *, phase: bool = True) -
 
 def persist(state: Pass, status: Status, *, phase: bool = True) -> None:
     """Writes the status if anything in it differs. Zero values that a client has left there stay,
-    as they do behind a merge patch; without `phase` the controller sends the whole status, and they go."""
+    as they do behind a merge patch, but for an index of 0, which is something; without `phase` the controller sends
+    the whole status, and they go."""
     new = {k: v for k, v in status.items() if v not in (None, [], "", False, 0) or _is_kept(k, v)}
     if phase:
         for key, value in state.status.items():
-            if key not in new and value in (False, 0, "") and value is not None:
+            if key not in new and value in (False, 0, "") and value is not None and key != "currentStepIndex":
                 new[key] = value
         new["observedGeneration"] = str(state.view.generation)
         seen = Rollout.from_object({**state.rollout, "status": new})
