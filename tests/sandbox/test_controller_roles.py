@@ -157,3 +157,25 @@ def test_a_hash_that_a_person_gave_a_service_stays() -> None:
     stage.create(SERVICE, "own", {"spec": {"selector": selector, "ports": [{"port": 80}]}})
     stage.run()
     assert service(stage, "own") == (True, False)
+
+
+def test_a_service_that_is_deleted_is_missed_with_the_next_change() -> None:
+    stage = Stage(STEPS, canary={"stableService": "stable"})
+    stage.create(SERVICE, "stable", {"spec": {"selector": dict(LABELS), "ports": [{"port": 80}]}})
+    stage.run()
+    stage.store.delete(SERVICE, NS, "stable")
+    stage.run()
+    assert stage.phase == "Healthy"
+    stage.set_image("v2")
+    stage.run()
+    assert stage.phase.endswith('service "stable" not found')
+
+
+def test_a_workload_that_was_missing_is_taken_at_once() -> None:
+    reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "work"}
+    stage = Stage(STEPS, workloadRef=reference, template=None, selector=None)
+    stage.run(15)
+    assert stage.phase.endswith('deployments.apps "default/work" not found')
+    stage.create(DEPLOYMENT, "work", {"spec": {"selector": {"matchLabels": LABELS}, "template": template("v1")}})
+    stage.act()
+    assert len([s for s in stage.sets() if s["metadata"]["name"].startswith(NAME)]) == 1

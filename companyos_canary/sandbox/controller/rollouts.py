@@ -13,7 +13,7 @@ from companyos_canary.sandbox.controller import pods, status
 from companyos_canary.sandbox.controller.bluegreen import begin, blue_green_pass
 from companyos_canary.sandbox.controller.conditions import before_the_pass
 from companyos_canary.sandbox.controller.experiments import find_experiment, reconcile_experiments, reconcile_plugins
-from companyos_canary.sandbox.controller.passes import Answer, Ask, Pass
+from companyos_canary.sandbox.controller.passes import Answer, Ask, Pass, selector_of
 from companyos_canary.sandbox.controller.pauses import enter_pause
 from companyos_canary.sandbox.controller.pods import restart_pods
 from companyos_canary.sandbox.controller.replicasets import (
@@ -38,6 +38,7 @@ from companyos_canary.sandbox.store import Change, Store
 _FIRST_RETRY = timedelta(milliseconds=1)
 _LAST_RETRY = timedelta(seconds=10)
 _TICK = timedelta(milliseconds=1)
+_AGAIN = timedelta(seconds=20)  # without its workload
 _OWNED = (REPLICASET, ANALYSISRUN, EXPERIMENT)
 
 
@@ -127,6 +128,9 @@ class RolloutController:
                 return
             yield from (r for r in self._rollouts(namespace) if is_owned(obj, r["metadata"]["uid"]))
         elif change.kind in (SERVICE, DEPLOYMENT, INGRESS):
+            # what is deleted, and a Service without a hash, the controller overlooks until something else happens
+            if change.type == "DELETED" or (change.kind is SERVICE and not selector_of(obj)):
+                return
             name = obj["metadata"]["name"]
             yield from (r for r in self._rollouts(namespace) if name in _references(r))
 
@@ -158,8 +162,9 @@ class RolloutController:
         try:
             rollout = with_workload_template(self._store, stored)
             if isinstance(rollout, str):
-                state, fine = self._state(stored, now), False
+                state, fine = self._state(stored, now), True
                 status.write_conditions(state, [_invalid(state, rollout)])
+                state.wake_at.append(now + _AGAIN)
             else:
                 state = self._state(rollout, now)
                 fine = reconcile(state, self._validity)
