@@ -133,7 +133,7 @@ def mail_server(
     *offers: str, host: str = "127.0.0.1", context: ssl.SSLContext | None = None, **replies: str
 ) -> Iterator[MailServer]:
     server = MailServer(host, offers, replies, context)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield server
     finally:
