@@ -63,7 +63,8 @@ def shown(node: Node) -> str:
     if not node.value:
         return "nothing"
     text = " ".join(str(node.value).split())
-    return f"`{text if len(text) <= 60 else text[:59] + '…'}`"
+    quoted = "the text " if getattr(node, "style", None) in ("'", '"') and text.isdecimal() else ""
+    return f"{quoted}`{text if len(text) <= 60 else text[:59] + '…'}`"
 
 
 def _inner(node: Node) -> Iterator[Node]:

@@ -160,6 +160,10 @@ WRONG = {
     "replicas: -1": (
         "5: field `replicas`: found `-1`, allowed: a whole number from 0, or `null` where an autoscaler decides"
     ),
+    'replicas: "3"': (
+        "5: field `replicas`: found the text `3`, allowed: a whole number from 0, or `null` where an autoscaler decides"
+    ),
+    "port: '80'": "5: field `port`: found the text `80`, allowed: a whole number from 1 to 65535",
     "container: My_App": f"5: field `container`: found `My_App`, allowed: {NAME}",
     "progress_deadline: 1500ms": (
         "5: field `progress_deadline`: found `1500ms`, allowed: a duration of whole seconds, at least `1s`, such as `10m`"
