@@ -156,6 +156,8 @@ def _file(session: base.Session, name: str, *, inside: bool) -> File:
         raise _Problem(file, error.line, error.message, error.hint) from None
     except OSError as error:
         raise _Problem(file, 0, why_unreadable(error)) from None
+    if not inside and Path(name).name == FILE and not found.objects:
+        return _rendered(session, name, found)
     for document in found.strange:
         data = document.root.data
         if isinstance(data, dict) and str(data.get("schema", "")).startswith("canary/"):

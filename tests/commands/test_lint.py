@@ -294,6 +294,17 @@ def test_files_of_several_applications_in_one_folder_do_not_answer_for_each_othe
     assert here.canary("lint", ".").code == ExitCode.DEGRADED, "the one in the same file is meant"
 
 
+@pytest.mark.parametrize("arguments", [(), ("canary.yaml",)])
+@pytest.mark.parametrize("content", ["", "# later\n", "a\n", "rollout: web\n"])
+def test_a_canary_yaml_that_no_verb_can_read_is_an_error(
+    empty: World, content: str, arguments: tuple[str, ...]
+) -> None:
+    (empty.folder / "canary.yaml").write_text(content)
+    ran, others = empty.canary("lint", *arguments), empty.canary("status")
+    assert (ran.code, ran.err) == (ExitCode.USAGE, others.err)
+    assert ran.err.startswith("error: canary.yaml:1: ")
+
+
 def test_a_pipe_in_the_place_of_canary_yaml_is_not_waited_for(empty: World) -> None:
     (empty.folder / "canary.yaml").unlink()
     os.mkfifo(empty.folder / "canary.yaml")
