@@ -86,9 +86,9 @@ def test_any_bytes_load_or_are_refused(data: bytes) -> None:
 
 
 @settings(deadline=None)
-@given(PLAIN, PLAIN)
+@given(PLAIN.map(lambda text: "".join(filter(str.isprintable, text)).strip() or "x"), PLAIN)
 def test_a_metric_keeps_its_name_and_query_from_file_to_cluster(name: str, text: str) -> None:
-    assume(name.isprintable())
+    assume("{{" not in name)
     query = f"up{{job={json.dumps(text, ensure_ascii=False)}}}"
     metrics = {**dict.fromkeys(GUIDE), name: {"below": "5%", "query": query}}
     with TemporaryDirectory() as directory:
