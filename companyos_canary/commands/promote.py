@@ -276,7 +276,11 @@ def promote_to(session: Session, wanted: _Wanted, weight: float, limit: timedelt
     from companyos_canary.actions.follow import EXIT
 
     if wanted.dry_run or wanted.no_wait:
-        raise UsageError("--to-weight promotes one pause after another, so it has to wait")
+        other = "--dry-run" if wanted.dry_run else "--no-wait"
+        raise UsageError(
+            f"--to-weight cannot be used with {other}: it promotes at one pause after another, and waits in between",
+            hint=f"leave out {other}, or promote at this pause alone, without --to-weight",
+        )
     time = session.time(limit)
     live = session.cluster.rollout(session.rollout)
     if refusal := wanted.refusal(live):

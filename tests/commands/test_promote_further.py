@@ -184,6 +184,10 @@ def test_a_promote_for_another_step_or_revision_is_refused(waiting: World) -> No
 def test_one_form_at_a_time(waiting: World) -> None:
     assert waiting.canary("promote", "--full", "--skip-step").code == ExitCode.USAGE
     assert waiting.canary("promote", "--to-weight", "0").code == ExitCode.USAGE
+    for option in ("--dry-run", "--no-wait"):
+        ran = waiting.canary("promote", "--to-weight", "50", option)
+        assert ran.code == ExitCode.USAGE
+        assert ran.err.startswith(f"error: --to-weight cannot be used with {option}: it promotes at one pause")
 
 
 @pytest.mark.every_pace
