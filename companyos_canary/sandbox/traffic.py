@@ -4,12 +4,12 @@ page, and the scrapes that see it."""
 import math
 import random
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import pairwise, repeat
+from itertools import accumulate, pairwise, repeat
 from typing import Any
 
 from msgspec import Struct, field
@@ -38,6 +38,7 @@ _LATENCY = (
     (0.5, 0.999),
     (1.0, 1.0),
 )
+_SHARES = tuple(share for _, share in _LATENCY)
 _MEAN = sum((a + b) / 2 * (q - p) for (a, p), (b, q) in pairwise(_LATENCY))
 _NOT_FOUND = 0.01
 REQUESTS = "companyos_http_requests_total"
@@ -80,11 +81,12 @@ class Exporter:
         errors = clumped(self._random, count, rates.errors, rates.clumps)
         missing = binomial(self._random, count - errors, min(_NOT_FOUND / max(1 - rates.errors, _NOT_FOUND), 1.0))
         self._count(count, errors, missing, binomial(self._random, count, 1 - rates.opa))
+        fell = [0] * len(self._buckets)
         for _ in range(count):
             seconds = _latency_of(self._random.random()) * rates.latency
             self._seconds += seconds
-            for i in range(bisect_left(self.bounds, seconds), len(self._buckets)):
-                self._buckets[i] += 1
+            fell[bisect_left(self.bounds, seconds)] += 1
+        self._buckets = [bucket + more for bucket, more in zip(self._buckets, accumulate(fell), strict=True)]
 
     def _count(self, count: float, errors: float, missing: float, undecided: float) -> None:
         self._requests["500"] += errors
@@ -122,10 +124,11 @@ def _share_below(seconds: float) -> float:
 
 def _latency_of(share: float) -> float:
     """The latency that this share of the requests stays below: the inverse of `_share_below`."""
-    for (a, p), (b, q) in pairwise(_LATENCY):
-        if share < q:
-            return a + (b - a) * (share - p) / (q - p)
-    return _LATENCY[-1][0]
+    at = bisect_right(_SHARES, share)
+    if at == len(_SHARES):
+        return _LATENCY[-1][0]
+    (a, p), (b, q) = _LATENCY[at - 1], _LATENCY[at]
+    return a + (b - a) * (share - p) / (q - p)
 
 
 def _written(bound: float) -> str:
