@@ -152,8 +152,9 @@ def changed(
 
 def unseen(session: Session, changed: Changed, verb: str) -> Answer:
     """The answer where a change was sent, and its effect was not seen. What it was to come to is no fact where another
-    change came behind it."""
-    if isinstance(changed.decision, Change) and changed.effect in (Effect.OTHER, Effect.REPLACED):
+    change came behind it, or nothing more could be read."""
+    lost = changed.trouble is not None or changed.effect in (Effect.OTHER, Effect.REPLACED)
+    if lost and isinstance(changed.decision, Change):
         changed = replace(changed, notes=tuple(n for n in changed.notes if n != changed.decision.note))
     said, code = _what_came(changed, f"the {verb} of {session.rollout} in {session.place}")
     return sent_answer(session, changed, said, code=code)

@@ -63,6 +63,17 @@ def test_what_was_sent_to_the_old_one_is_not_seen_in_the_new_one(waiting: World,
     assert f"the {command} of companyos-api in companyos @ sandbox was sent, but `companyos-api` {AGAIN}" in ran.out
 
 
+def test_nothing_is_said_of_the_state_of_one_that_is_gone(waiting: World) -> None:
+    assert waiting.canary("pause").code == ExitCode.OK
+    freeze(waiting)
+    acts = [lambda: waiting.store.delete(ROLLOUT, "companyos", "companyos-api")]
+    waiting.on_wait.append(lambda: acts.pop()() if acts else None)
+    ran = waiting.canary("resume")
+    assert ran.code == ExitCode.UNOBSERVED, ran
+    assert "not found in namespace `companyos`" in ran.out
+    assert "still waits" not in ran.err
+
+
 def test_a_canary_that_went_with_its_rollout_was_not_stopped_by_the_abort(waiting: World) -> None:
     waiting.on_wait.append(lambda: created_again(waiting) if images(waiting) and waiting.rollout().aborted else None)
     ran = waiting.canary("abort")
