@@ -79,7 +79,7 @@ def doctor(
     return base.Answer(
         code=code,
         data=Checks(place.rollout or "", place.namespace or "", ready=code is ExitCode.OK, checks=checks),
-        lines=view.checks_lines(checks, facts.symbols),
+        lines=view.checks_lines(checks, facts),
     )
 
 

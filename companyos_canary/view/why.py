@@ -1,6 +1,8 @@
 """What is wrong, in sentences: what a verdict, a pod or the controller has done; the whole of a diagnosis; and the
 checks of `canary doctor`."""
 
+import sys
+from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any
 
 from companyos_canary.argo.limits import OPERATORS, Limit, unit_of
@@ -9,7 +11,7 @@ from companyos_canary.model.outcome import Cause, Diagnosis, FailedMetric, PodPr
 from companyos_canary.model.quantity import plural
 from companyos_canary.units import too_few_sentence
 from companyos_canary.view.format import bound_text, limit_text, said_text
-from companyos_canary.view.lines import Symbols, Tone
+from companyos_canary.view.lines import Facts, Tone
 
 if TYPE_CHECKING:
     from companyos_canary.diagnosis.readiness import Check
@@ -94,12 +96,15 @@ def diagnosis_lines(found: Diagnosis) -> tuple[str, ...]:
     return (_sentence(found.sentence), *evidence, *following)
 
 
-def checks_lines(checks: "tuple[Check, ...]", symbols: Symbols) -> tuple[str, ...]:
-    """A line for each check, its fix below it; the count at the end."""
+def checks_lines(checks: "tuple[Check, ...]", facts: Facts) -> tuple[str, ...]:
+    """A line for each check, its fix below it; the count at the end. On a terminal a sentence is broken between words;
+    a fix may be copied, and stays."""
+    symbols, room = facts.symbols, facts.width if facts.terminal else sys.maxsize
+    broken = TextWrapper(room, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     marks = {"ok": symbols.ok, "warning": symbols.warning, "fault": symbols.failed, "unknown": symbols.unknown}
     lines: list[str] = []
     for check in checks:
-        lines.append(f"{marks[check.mark]} {check.sentence}")
+        lines += broken.wrap(f"{marks[check.mark]} {check.sentence}")
         if check.fix:
             lines.append(f"    {check.fix}")
     faults = sum(c.mark == "fault" for c in checks)

@@ -186,6 +186,12 @@ def test_a_retry_is_the_fix_only_of_the_version_that_is_aborted_now(rolled_back:
     assert checks(rolled_back, "--before", "v1.1.0")["version"]["fix"] == "deploy a fixed version"
 
 
+def test_a_check_is_broken_between_words_on_a_narrow_terminal(world: World) -> None:
+    shown = world.canary("doctor", terminal=True, size=(50, 24)).out.splitlines()
+    assert all(len(line) <= 50 for line in shown if not line.startswith("    ")), shown
+    assert " ".join(" ".join(shown).split()) == " ".join(world.canary("doctor").out.split())
+
+
 def test_a_version_that_is_no_version_is_refused(world: World) -> None:
     assert world.canary("doctor", "--before", "v1 2").code == ExitCode.USAGE
 
