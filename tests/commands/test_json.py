@@ -203,7 +203,7 @@ CASES: dict[str, list[tuple[Callable[[Path], World], tuple[str, ...]]]] = {
     "apply": [(healthy, ()), (healthy, ("v2", "--dry-run")), (healthy, ("v2",))],
 }
 # Only where the controller goes away between two of its own steps.
-RARE = {("promote", "Unobserved"), ("undo", "Unobserved")}
+RARE = {("promote", "Unobserved"), ("promote", "UnseenClimb"), ("undo", "Unobserved")}
 PROCESSES = {"demo", "sandbox", "logs"}  # no envelope, or in a process: modules of their own
 
 

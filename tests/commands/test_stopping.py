@@ -272,7 +272,7 @@ def test_until_names_a_state_that_there_can_be(world: World, text: str) -> None:
 def test_a_weight_that_is_jumped_over_is_said_as_it_is(world: World) -> None:
     ran = world.canary("deploy", "v1.1.0", "--until", "weight=20")
     assert ran.code == ExitCode.OK
-    assert "v1.1.0 has reached 25 % (at least 20 %)" in ran.err + ran.out
+    assert "v1.1.0 has reached 25 % (at least 20 %, step 2/3)" in ran.err + ran.out
 
 
 LONG = ("99999999999h", "9999999999999999999999s", "1e9h", "²h")
