@@ -4,12 +4,14 @@ The sandbox's pods fail in two ways only. What a kubelet or a scheduler would wr
 canary's pods here, in the form that Kubernetes documents, and Events with it.
 """
 
+import atexit
 import copy
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -73,8 +75,20 @@ def scene(function: Callable[[], Scene]) -> Callable[[], Scene]:
     return function
 
 
+def folder_of_a_world() -> Path:
+    """It is there until the process ends: the worlds are kept as long."""
+    return Path(tempfile.mkdtemp(dir=_folders().name))
+
+
+@cache
+def _folders() -> "tempfile.TemporaryDirectory[str]":
+    made = tempfile.TemporaryDirectory()
+    atexit.register(made.cleanup)
+    return made
+
+
 def world(config: str = STEPS) -> World:
-    return installed(Path(tempfile.mkdtemp()), config)
+    return installed(folder_of_a_world(), config)
 
 
 def deployed(version: str, seconds: float, config: str = STEPS) -> World:
@@ -442,7 +456,7 @@ def prometheus_wants_a_password() -> Scene:
 
 def playing(name: str, seconds: float) -> World:
     played = next(s for s in shipped() if s.name == name)
-    made = World(Path(tempfile.mkdtemp()), STEPS, scenario=played)
+    made = World(folder_of_a_world(), STEPS, scenario=played)
     made.canary("apply", "v1.0.0", "-q")
     made.advance(20)
     made.canary("deploy", "v1.1.0", "--no-wait")
@@ -722,7 +736,7 @@ def condition_compares_a_list() -> Scene:
 @scene
 def both_versions_fail_alike() -> Scene:
     played = Scenario("outage", "", versions=(("v1.*", Behaviour(errors=Course(((0.0, 0.2),)))),))
-    made = World(Path(tempfile.mkdtemp()), STEPS, scenario=played)
+    made = World(folder_of_a_world(), STEPS, scenario=played)
     made.canary("apply", "v1.0.0", "-q")
     made.advance(20)
     made.canary("deploy", "v1.1.0", "--no-wait")

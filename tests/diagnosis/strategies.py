@@ -3,7 +3,6 @@
 
 import json
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from companyos_canary.model.image import HASH_LABEL
 from companyos_canary.sandbox.behaviour import V1_9, Release
 from companyos_canary.sandbox.provider import TransportError
 from tests.diagnosis.__main__ import CASES
-from tests.diagnosis.acted import Scene, write
+from tests.diagnosis.acted import Scene, folder_of_a_world, write
 from tests.world import World
 
 SCENARIOS = Path(__file__).parents[1] / "conformance"
@@ -33,7 +32,7 @@ def strategy(make: Callable[[], Scene]) -> Callable[[], Scene]:
 
 def installed(folder: str, *values: float | None, edit: Edit = lambda text: text, release: Release = V1_9) -> World:
     """v1 of a recorded scenario's manifests is stable; Prometheus gives one value after the other, None: no answer."""
-    world, left = World(Path(tempfile.mkdtemp()), "", release=release), list(values) or [1]
+    world, left = World(folder_of_a_world(), "", release=release), list(values) or [1]
 
     def measured(request: Request) -> Response:
         value = left.pop(0) if len(left) > 1 else left[0]
