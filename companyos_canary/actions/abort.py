@@ -90,8 +90,6 @@ def drain(cluster: Cluster, changed: Changed, *, time: Time) -> Changed:
         return found
 
     def judge(now: Rollout) -> Effect:
-        if now.uid != before.uid:
-            return Effect.REPLACED
         if now.observed and now.current_hash != before.current_hash:
             return Effect.OTHER
         return draining(now, stable) if now.observed else Effect.PENDING

@@ -185,8 +185,6 @@ def settle(
     available or it is Degraded."""
 
     def judge(rollout: Rollout) -> Effect:
-        if rollout.uid != applied.uid:
-            return Effect.REPLACED
         if rollout.containers != applied.containers:
             return Effect.OTHER
         word = shown_phase(rollout).word

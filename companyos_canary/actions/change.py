@@ -288,7 +288,7 @@ def _observe(cluster: Cluster, done: Changed, verb: Verb, *, time: Time, patienc
     that it is lost."""
 
     def judge(now: Rollout) -> Effect:
-        effect = verb.effect(done.before, now) if now.uid == done.after.uid else Effect.REPLACED
+        effect = verb.effect(done.before, now)
         return Effect.PENDING if done.unsure and effect is Effect.LOST else effect
 
     look = partial(verb.read, cluster, done.before.name)

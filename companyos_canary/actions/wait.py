@@ -85,7 +85,7 @@ def wait(
         newest = found
         return newest
 
-    return wait_for(read, partial(_judged, judge), rollout, time=time, patience=patience, known=known)
+    return wait_for(read, partial(_judged, judge, rollout.uid), rollout, time=time, patience=patience, known=known)
 
 
 def wait_for(
@@ -128,7 +128,10 @@ def _is_older(found: Rollout, known: Rollout) -> bool:
     return found.uid == known.uid and 0 < whole(found.resource_version) < whole(known.resource_version)
 
 
-def _judged(judge: Callable[[Rollout], Effect], rollout: Rollout) -> Effect:
-    """The controller acts on nothing while it calls the spec invalid."""
+def _judged(judge: Callable[[Rollout], Effect], uid: str, rollout: Rollout) -> Effect:
+    """What another Rollout of its name shows is no effect. The controller acts on nothing while it calls the spec
+    invalid."""
+    if rollout.uid != uid:
+        return Effect.REPLACED
     effect = judge(rollout)
     return Effect.INVALID if effect is Effect.PENDING and invalid_spec(rollout) else effect

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from companyos_canary.actions.change import Changed, Verb, change, resolved_if_possible
-from companyos_canary.actions.wait import Time, wait
+from companyos_canary.actions.wait import Time, Waited, wait
 from companyos_canary.argo.actions import may_have_stepped, promoted_after, promoted_in_full_by, stepped_between
 from companyos_canary.argo.effects import Effect, Seen, full_promote_taken_up, promoted
 from companyos_canary.argo.endings import Followed, Until, ended, parse_weight
@@ -35,7 +35,7 @@ from companyos_canary.cluster.kinds import events_about
 from companyos_canary.commands import base
 from companyos_canary.commands.outcome import CHANGE, Sent, changed, sent_answer, unseen, verb_with, would_send
 from companyos_canary.commands.session import Answer, Session
-from companyos_canary.errors import CanaryError, ExitCode, Refused, UsageError, exits
+from companyos_canary.errors import CanaryError, ExitCode, Gone, Refused, UsageError, exits
 from companyos_canary.model.image import version
 from companyos_canary.model.outcome import EndKind
 from companyos_canary.model.quantity import plural
@@ -80,7 +80,7 @@ def promote_to_weight(cluster: Cluster, name: str, weight: float, *, time: Time)
         return Effect.SEEN if end(now) or (now.observed and waits_for_a_person(now)) else Effect.PENDING
 
     while True:
-        waited = wait(lambda: cluster.rollout(name), judge, live, time=time, patience=None)
+        waited = _waited(cluster, judge, live, time)
         live, kind = waited.seen, end(waited.seen)
         if kind is not None or time.over:
             return Climbed(kind, live, promotes)
@@ -92,6 +92,14 @@ def promote_to_weight(cluster: Cluster, name: str, weight: float, *, time: Time)
         if not step.sent:
             time.sleep(_LOOK)
         promotes, live = promotes + bool(step.sent), step.after
+
+
+def _waited(cluster: Cluster, judge: Callable[[Rollout], Effect], live: Rollout, time: Time) -> Waited[Rollout]:
+    """Raises Gone where another Rollout has the name now: its steps are not those that were meant."""
+    waited = wait(lambda: cluster.rollout(live.name), judge, live, time=time, patience=None)
+    if waited.effect is Effect.REPLACED:
+        raise Gone(f"`{live.name}` was deleted and created again while its steps were promoted")
+    return waited
 
 
 def _promote(cluster: Cluster, live: Rollout, time: Time, promotes: int) -> Changed:

@@ -63,6 +63,14 @@ def test_what_was_sent_to_the_old_one_is_not_seen_in_the_new_one(waiting: World,
     assert f"the {command} of companyos-api in companyos @ sandbox was sent, but `companyos-api` {AGAIN}" in ran.out
 
 
+def test_the_steps_of_the_new_one_are_not_promoted(waiting: World) -> None:
+    once(waiting, after=8)
+    ran = waiting.canary("promote", "--to-weight", "50")
+    assert ran.code == ExitCode.NOT_FOUND, ran
+    assert f"`companyos-api` {AGAIN} while its steps were promoted" in ran.err
+    assert not waiting.rollout().promote_full
+
+
 def test_nothing_is_said_of_the_state_of_one_that_is_gone(waiting: World) -> None:
     assert waiting.canary("pause").code == ExitCode.OK
     freeze(waiting)
